@@ -1,0 +1,51 @@
+-- What a file looked like when it was last seen, and whether a file that is back is that file.
+-- Called by the C code as the extension's owner; nobody else may.
+
+CREATE FUNCTION missing_photos.note_identities(
+	files text[], fsids bigint[], inodes bigint[], sizes bigint[], mtimes bigint[], ctimes bigint[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO missing_photos.file_identity AS known (file, fsid, inode, size, mtime_ns, ctime_ns)
+	-- One file may be linked to several photos; whichever of its rows comes first will do.
+	SELECT DISTINCT ON (seen.file) seen.*
+	  FROM unnest(files, fsids, inodes, sizes, mtimes, ctimes)
+	    AS seen (file, fsid, inode, size, mtime_ns, ctime_ns)
+	 ORDER BY seen.file
+	ON CONFLICT (file) DO UPDATE
+	   SET fsid = excluded.fsid, inode = excluded.inode, size = excluded.size,
+	       mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns
+	 WHERE (known.fsid, known.inode, known.size, known.mtime_ns, known.ctime_ns)
+	    <> (excluded.fsid, excluded.inode, excluded.size, excluded.mtime_ns, excluded.ctime_ns)
+$$;
+COMMENT ON FUNCTION missing_photos.note_identities IS
+	'notes what files look like on disk; rows that say so already aren''t written';
+
+CREATE FUNCTION missing_photos.note_folders(owner text, folders text[], signatures bigint[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO missing_photos.known_folder AS known (owner, folder, signature)
+	SELECT note_folders.owner, seen.folder, seen.signature
+	  FROM unnest(folders, signatures) AS seen (folder, signature)
+	ON CONFLICT ON CONSTRAINT known_folder_pkey DO UPDATE SET signature = excluded.signature
+	 WHERE known.signature <> excluded.signature
+$$;
+COMMENT ON FUNCTION missing_photos.note_folders IS
+	'notes that all files of these folders have their identity noted';
+
+CREATE FUNCTION missing_photos.belief(files text[], sizes bigint[], mtimes bigint[])
+RETURNS TABLE (ordinal integer, known boolean, same boolean)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- An inode number alone proves nothing: file systems give it to the next file.
+	SELECT back.ordinal::integer, known.file IS NOT NULL,
+	       COALESCE(known.size = back.size AND known.mtime_ns = back.mtime_ns, false)
+	  FROM unnest(files, sizes, mtimes) WITH ORDINALITY AS back (file, size, mtime_ns, ordinal)
+	  LEFT JOIN missing_photos.file_identity AS known ON known.file = back.file
+$$;
+COMMENT ON FUNCTION missing_photos.belief IS
+	'for files that are back: whether we knew what they looked like, and whether they still do (size and modification time)';

@@ -1,0 +1,6 @@
+SQL_INTERNAL = \
+	sql/internal/schema.sql \
+	sql/internal/tables.sql \
+	sql/internal/identity.sql \
+	sql/internal/record.sql \
+	sql/internal/job.sql

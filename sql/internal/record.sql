@@ -1,0 +1,140 @@
+-- What a scan or check writes into the extension's own tables. Called by the C code as the
+-- extension's owner, with what the library's functions said they changed; nobody else may.
+
+CREATE FUNCTION missing_photos.record_losses(
+	job_id uuid, owner text, photos text[], files text[], paths text[], mains boolean[],
+	mains_after text[], flagged boolean[], reasons text[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH gone AS (
+		SELECT *
+		  FROM unnest(photos, files, paths, mains, mains_after, flagged, reasons)
+		    AS g (photo, file, path, was_main, main_after, was_flagged, reason)
+	), lost AS (
+		INSERT INTO missing_photos.loss
+			(photo, file, owner, path, was_main, main_after, job_id)
+		SELECT photo, file, record_losses.owner, path, was_main, main_after, record_losses.job_id
+		  FROM gone
+		ON CONFLICT ON CONSTRAINT loss_pkey DO UPDATE
+		   SET path = excluded.path, was_main = excluded.was_main,
+		       main_after = excluded.main_after, job_id = excluded.job_id,
+		       lost_at = excluded.lost_at
+	)
+	INSERT INTO missing_photos.finding
+		(job_id, owner, photo, file, path, old_state, new_state, reason)
+	SELECT record_losses.job_id, record_losses.owner, photo, file, path,
+	       CASE WHEN was_flagged THEN 'missing' ELSE 'present' END::missing_photos.file_state,
+	       'missing', reason
+	  FROM gone
+$$;
+COMMENT ON FUNCTION missing_photos.record_losses IS
+	'keeps the links a job took away, for the day the file is back, and the findings';
+
+CREATE FUNCTION missing_photos.record_returns(
+	job_id uuid, owner text, photos text[], files text[], paths text[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH back AS (
+		SELECT * FROM unnest(photos, files, paths) AS b (photo, file, path)
+	), found AS (
+		DELETE FROM missing_photos.loss AS lost
+		 USING back
+		 WHERE lost.photo = back.photo AND lost.file = back.file
+	)
+	INSERT INTO missing_photos.finding
+		(job_id, owner, photo, file, path, old_state, new_state)
+	SELECT record_returns.job_id, record_returns.owner, photo, file, path, 'missing', 'present'
+	  FROM back
+$$;
+COMMENT ON FUNCTION missing_photos.record_returns IS 'forgets losses that are made good';
+
+CREATE FUNCTION missing_photos.losses(owner text, photo text)
+RETURNS TABLE (photo text, file text, was_main boolean, main_after text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT lost.photo, lost.file, lost.was_main, lost.main_after
+	  FROM missing_photos.loss AS lost
+	 WHERE lost.owner = losses.owner
+	   AND (losses.photo IS NULL OR lost.photo = losses.photo)
+$$;
+COMMENT ON FUNCTION missing_photos.losses IS
+	'the links an owner, or one photo, lost to scans';
+
+CREATE FUNCTION missing_photos.record_doubts(
+	job_id uuid, owner text, photo text, photos text[], files text[], paths text[],
+	states text[], reasons text[], errnos integer[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH doubt AS (
+		SELECT DISTINCT ON (photo, file) *
+		  FROM unnest(photos, files, paths, states::missing_photos.file_state[], reasons, errnos)
+		    AS d (photo, file, path, state, reason, errno)
+		 ORDER BY photo, file
+	), settled AS (
+		-- A doubt is kept only while it lasts. One photo named: only that photo was looked at.
+		DELETE FROM missing_photos.file_doubt AS old
+		 WHERE old.owner = record_doubts.owner
+		   AND (record_doubts.photo IS NULL OR old.photo = record_doubts.photo)
+		   AND NOT EXISTS (SELECT FROM doubt
+		                    WHERE doubt.photo = old.photo AND doubt.file = old.file)
+	)
+	INSERT INTO missing_photos.file_doubt AS old
+		(owner, photo, file, path, state, reason, errno, job_id)
+	SELECT record_doubts.owner, doubt.*, record_doubts.job_id FROM doubt
+	ON CONFLICT ON CONSTRAINT file_doubt_pkey DO UPDATE
+	   SET path = excluded.path, state = excluded.state, reason = excluded.reason,
+	       errno = excluded.errno, job_id = excluded.job_id, since = excluded.since
+	 WHERE (old.path, old.state, old.reason, old.errno)
+	       IS DISTINCT FROM (excluded.path, excluded.state, excluded.reason, excluded.errno)
+$$;
+COMMENT ON FUNCTION missing_photos.record_doubts IS
+	'replaces what is known of files that could not be judged';
+
+CREATE FUNCTION missing_photos.record_root_doubts(
+	job_id uuid, owner text, app_paths text[], files bigint[], reasons text[], errnos integer[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH doubt AS (
+		SELECT * FROM unnest(app_paths, files, reasons, errnos) AS d (app_path, files, reason, errno)
+	), settled AS (
+		DELETE FROM missing_photos.root_doubt AS old
+		 WHERE old.owner = record_root_doubts.owner
+		   AND NOT EXISTS (SELECT FROM doubt WHERE doubt.app_path = old.app_path)
+	)
+	INSERT INTO missing_photos.root_doubt AS old (owner, app_path, files, reason, errno, job_id)
+	SELECT record_root_doubts.owner, doubt.*, record_root_doubts.job_id FROM doubt
+	ON CONFLICT ON CONSTRAINT root_doubt_pkey DO UPDATE
+	   SET files = excluded.files, reason = excluded.reason, errno = excluded.errno,
+	       job_id = excluded.job_id
+	 WHERE (old.files, old.reason, old.errno)
+	       <> (excluded.files, excluded.reason, excluded.errno)
+$$;
+COMMENT ON FUNCTION missing_photos.record_root_doubts IS
+	'replaces what is known of roots below which nothing could be judged';
+
+CREATE FUNCTION missing_photos.record_root_state(
+	app_path text, state text, reason text, healthy boolean)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE missing_photos.registered_root AS root
+	   SET state = record_root_state.state::missing_photos.file_state,
+	       reason = record_root_state.reason,
+	       state_since = CASE WHEN root.state = record_root_state.state::missing_photos.file_state
+	                          THEN root.state_since ELSE now() END,
+	       last_healthy = CASE WHEN healthy THEN now() ELSE root.last_healthy END
+	 WHERE root.app_path = record_root_state.app_path
+	   AND (healthy OR root.state <> record_root_state.state::missing_photos.file_state
+	        OR root.reason IS DISTINCT FROM record_root_state.reason)
+$$;
+COMMENT ON FUNCTION missing_photos.record_root_state IS 'notes how a root was found';

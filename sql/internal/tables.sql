@@ -1,0 +1,146 @@
+-- What the extension remembers. Only the extension writes here, as its owner: an application that
+-- could forge a row of these tables could make a scan restore or forget what it likes.
+-- pg_dump carries all of it (see the end), so a restored database goes on where the old one stood.
+
+CREATE TABLE missing_photos.attached_library (
+	preset         text        NOT NULL,
+	library_schema name        NOT NULL,
+	layout         text        NOT NULL,
+	mapping        jsonb       NOT NULL,
+	signature      text        NOT NULL,
+	attached_at    timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+CREATE UNIQUE INDEX attached_library_once ON missing_photos.attached_library ((true));
+COMMENT ON TABLE missing_photos.attached_library IS
+	'the library this database holds (attach_library), at most one';
+
+CREATE TABLE missing_photos.registered_root (
+	app_path     text        PRIMARY KEY,
+	server_path  text        NOT NULL,
+	-- What the root was like when it was last known to be the library. The device number isn't
+	-- kept: it changes when the machine starts again.
+	fs_type      text        NOT NULL,
+	fs_source    text        NOT NULL,
+	fs_magic     bigint      NOT NULL,
+	fsid         bigint      NOT NULL,
+	inode        bigint      NOT NULL,
+	state        missing_photos.file_state NOT NULL DEFAULT 'present',
+	reason       text,
+	state_since  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	last_healthy timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	added_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	added_by     name        NOT NULL
+);
+COMMENT ON TABLE missing_photos.registered_root IS
+	'folders below which files may be read (add_root)';
+
+CREATE TABLE missing_photos.file_identity (
+	file     text   PRIMARY KEY,
+	fsid     bigint NOT NULL,
+	inode    bigint NOT NULL,
+	size     bigint NOT NULL,
+	mtime_ns bigint NOT NULL,
+	ctime_ns bigint NOT NULL
+);
+COMMENT ON TABLE missing_photos.file_identity IS
+	'what each file looked like when it was last seen healthy';
+
+CREATE TABLE missing_photos.known_folder (
+	owner     text   NOT NULL,
+	folder    text   NOT NULL,
+	signature bigint NOT NULL,
+	PRIMARY KEY (owner, folder)
+);
+COMMENT ON TABLE missing_photos.known_folder IS
+	'folders all of whose files have their identity noted: a checksum over the rows that were noted, so that a later scan sees in one comparison that there is nothing new';
+
+CREATE TABLE missing_photos.file_doubt (
+	owner  text        NOT NULL,
+	photo  text        NOT NULL,
+	file   text        NOT NULL,
+	path   text,
+	state  missing_photos.file_state NOT NULL,
+	reason text        NOT NULL,
+	errno  integer     NOT NULL,
+	since  timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	job_id uuid,
+	PRIMARY KEY (owner, photo, file)
+);
+COMMENT ON TABLE missing_photos.file_doubt IS
+	'files that could not be judged or may not be changed, as long as that lasts';
+
+CREATE TABLE missing_photos.root_doubt (
+	owner    text        NOT NULL,
+	app_path text        NOT NULL,
+	files    bigint      NOT NULL,
+	reason   text        NOT NULL,
+	errno    integer     NOT NULL,
+	since    timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	job_id   uuid,
+	PRIMARY KEY (owner, app_path)
+);
+COMMENT ON TABLE missing_photos.root_doubt IS
+	'roots below which none of an owner''s files could be judged, as long as that lasts';
+
+CREATE TABLE missing_photos.loss (
+	photo      text        NOT NULL,
+	file       text        NOT NULL,
+	owner      text        NOT NULL,
+	path       text,
+	was_main   boolean     NOT NULL,
+	main_after text,
+	job_id     uuid,
+	lost_at    timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	PRIMARY KEY (photo, file)
+);
+CREATE INDEX loss_owner ON missing_photos.loss (owner);
+CREATE INDEX loss_file ON missing_photos.loss (file);
+COMMENT ON TABLE missing_photos.loss IS
+	'links between photos and files that a scan took away, kept until the file is back';
+
+CREATE TABLE missing_photos.job (
+	job_id      uuid        PRIMARY KEY,
+	kind        text        NOT NULL,
+	owner       text        NOT NULL,
+	role        name        NOT NULL,
+	state       text        NOT NULL,
+	started_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	finished_at timestamptz,
+	done        integer     NOT NULL DEFAULT 0,
+	total       integer     NOT NULL DEFAULT 0,
+	photos      bigint      NOT NULL DEFAULT 0,
+	files       bigint      NOT NULL DEFAULT 0,
+	missing     bigint      NOT NULL DEFAULT 0,
+	restored    bigint      NOT NULL DEFAULT 0,
+	unreachable bigint      NOT NULL DEFAULT 0,
+	invalid     bigint      NOT NULL DEFAULT 0,
+	error       text
+);
+CREATE INDEX job_owner ON missing_photos.job (owner, started_at);
+COMMENT ON TABLE missing_photos.job IS 'scans and what came of them';
+
+CREATE TABLE missing_photos.finding (
+	id        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	job_id    uuid,
+	owner     text        NOT NULL,
+	photo     text        NOT NULL,
+	file      text        NOT NULL,
+	path      text,
+	old_state missing_photos.file_state NOT NULL,
+	new_state missing_photos.file_state NOT NULL,
+	reason    text,
+	found_at  timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+CREATE INDEX finding_job ON missing_photos.finding (job_id);
+COMMENT ON TABLE missing_photos.finding IS 'each change a job made to the library';
+
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.attached_library', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.registered_root', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.file_identity', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.known_folder', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.file_doubt', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.root_doubt', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.loss', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.job', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.finding', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.finding_id_seq', '');

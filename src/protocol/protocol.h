@@ -1,0 +1,158 @@
+/*
+ * protocol.h: what the extension and the probe say to each other.
+ *
+ * Both sides run on one machine and share this header, so numbers travel in the machine's own byte
+ * order.  The transport is a stream socket.  Every message is a header of MP_HEADER_SIZE bytes and a
+ * payload; both are written and read with the bounded cursors of wire.h, never by casting a struct.
+ *
+ *     header    u32 payload length | u8 version | u8 type | u16 zero | u64 request id
+ *     str       u32 length | bytes (no NUL inside, none at the end)
+ *
+ * The extension asks, the probe answers each request once, in any order, under the request's id;
+ * before the answer it may send PROGRESS, which says nothing but "alive, and getting on".  A message
+ * that breaks a rule of this file makes the probe send BYE and end; the extension closes the socket
+ * and starts another probe.  Closing the socket is also how the extension takes its requests back.
+ *
+ * Requests and answers
+ *
+ *   HELLO     u32 idle_ms | u32 threads            first message, once; idle_ms 0: never idle out
+ *   -> HELLO  u32 pid of the probe
+ *
+ *   ROOT      place
+ *   -> ROOT   root report | str canonical path | str file system type | str mount source
+ *             | u32 n | n x (str mount point below the root, relative | str file system type)
+ *
+ *   CHECK     place | u32 directories | per directory: str path relative to the root ("" is the root)
+ *             | u32 names | per name: u8 flags (MP_WANT_IDENTITY) | str name (one component)
+ *   -> CHECK  root report | u32 n | n x exception | u32 n | n x (u32 entry | identity)
+ *             Entries are the names in the order of the request, from 0.  An entry without an
+ *             exception is present.  When the root report isn't "present" nothing was concluded:
+ *             no exception and no identity follows, and every entry is as unreachable as its root.
+ *
+ *   HASH      place | str path relative to the root | u8 algorithm
+ *   -> HASH   root report | u8 verdict | u8 reason | u16 errno | identity | u8 n | n digest bytes
+ *             (verdict "present" alone comes with a digest)
+ *
+ *   -> PROGRESS  u64 operations finished since the probe started
+ *   -> SHORTAGE  u16 errno | str what       the probe's own lack of memory or descriptors: the
+ *                                           request is dropped and nothing may be concluded from it
+ *   -> BYE       u8 status (MpBye) | str what
+ *
+ *   place     str absolute path of the root | u32 n | n x str absolute path of every other registered
+ *             root (a symbolic link may lead there, and nowhere else)
+ *   root report
+ *             u8 verdict | u8 reason | u16 errno | u8 root is empty | u64 fs magic | u64 fsid
+ *             | u64 inode of the root | u64 device | u64 mount id
+ *   exception u32 entry | u8 verdict | u8 reason | u16 errno
+ *   identity  u64 fsid | u64 inode | u64 size | i64 mtime ns | i64 ctime ns
+ */
+#ifndef MP_PROTOCOL_H
+#define MP_PROTOCOL_H
+
+#include <stdint.h>
+
+enum
+{
+	MP_VERSION = 1,
+	MP_HEADER_SIZE = 16,
+	MP_MAX_PAYLOAD = 32 * 1024 * 1024,
+	MP_MAX_PATH = 4095,		/* bytes, as the kernel's PATH_MAX without the NUL */
+	MP_MAX_NAME = 255
+};
+
+typedef enum MpMessageType
+{
+	MP_HELLO = 1,
+	MP_ROOT = 2,
+	MP_CHECK = 3,
+	MP_HASH = 4,
+	MP_PROGRESS = 64,
+	MP_SHORTAGE = 65,
+	MP_BYE = 66
+} MpMessageType;
+
+/* What is known of a file.  Only MP_MISSING may ever flag one. */
+typedef enum MpVerdict
+{
+	MP_PRESENT = 0,
+	MP_MISSING = 1,
+	MP_UNREACHABLE = 2,
+	MP_INVALID = 3
+} MpVerdict;
+
+/* Why; the extension turns these into sentences (reasons.c). */
+typedef enum MpReason
+{
+	MP_OK = 0,
+	/* missing */
+	MP_NOT_FOUND = 1,			/* ENOENT, and its folder answers */
+	MP_PARENT_NOT_FOLDER = 2,	/* ENOTDIR */
+	MP_NO_PATH = 3,				/* the library holds no path (said by the extension) */
+	/* unreachable */
+	MP_NO_PERMISSION = 20,
+	MP_LINK_TARGET_OFFLINE = 21,
+	MP_IO_ERROR = 22,			/* see errno */
+	MP_CHANGED_WHILE_READ = 23,
+	MP_TIMED_OUT = 24,			/* said by the extension */
+	MP_ROOT_ABSENT = 25,
+	MP_ROOT_NOT_FOLDER = 26,
+	MP_ROOT_CHANGED = 27,		/* another file system or folder after the batch than before */
+	MP_ROOT_EMPTY = 28,			/* said by the extension */
+	MP_ROOT_REPLACED = 29,		/* said by the extension */
+	/* invalid */
+	MP_NOT_REGULAR = 40,
+	MP_OUTSIDE_ROOTS = 41,
+	MP_BAD_PATH = 42			/* relative, "..", too long, a NUL, a trailing slash */
+} MpReason;
+
+typedef enum MpBye
+{
+	MP_BYE_IDLE = 0,			/* nothing asked for idle_ms: not an error */
+	MP_BYE_MALFORMED = 1,		/* a message this file doesn't allow */
+	MP_BYE_OVERSIZED = 2,		/* a payload over MP_MAX_PAYLOAD */
+	MP_BYE_VERSION = 3,
+	MP_BYE_INTERNAL = 4
+} MpBye;
+
+enum
+{
+	MP_WANT_IDENTITY = 1
+};
+
+typedef enum MpAlgorithm
+{
+	MP_MD5 = 1,
+	MP_SHA1 = 2
+} MpAlgorithm;
+
+typedef struct MpIdentity
+{
+	uint64_t	fsid;
+	uint64_t	inode;
+	uint64_t	size;
+	int64_t		mtime_ns;
+	int64_t		ctime_ns;
+} MpIdentity;
+
+typedef struct MpRootReport
+{
+	uint8_t		verdict;
+	uint8_t		reason;
+	uint16_t	err;
+	uint8_t		empty;
+	uint64_t	fs_magic;
+	uint64_t	fsid;
+	uint64_t	inode;
+	uint64_t	device;
+	uint64_t	mount_id;
+} MpRootReport;
+
+typedef struct MpException
+{
+	uint32_t	entry;
+	uint8_t		verdict;
+	uint8_t		reason;
+	uint16_t	err;
+} MpException;
+
+#endif							/* MP_PROTOCOL_H */
