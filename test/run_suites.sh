@@ -1,0 +1,116 @@
+# run_suites.sh: the suites of make check, and how their results are counted; sourced by test/run.
+#
+# A suite is a function suite_NAME that prints its results and returns non-zero on failure.  What
+# counts is its TAP lines, or else its last line "N passed, N failed".  A suite that ran no test
+# failed, whatever it returned.
+
+SUITES="layout unit contract regress isolation tap"
+
+regress_files() { "$PG_CONFIG" --pgxs | sed "s,src/makefiles/pgxs.mk,src/test,"; }
+
+# Everything a client program of the server's user needs.
+with_server() {
+    env PGHOST="$work/server" PGPORT=5432 PGUSER=postgres PATH="$("$PG_CONFIG" --bindir):$PATH" "$@"
+}
+
+suite_layout() { test/layout.sh; }
+
+suite_unit() {
+    (cd "$work/tree" && as_server "${MAKE:-make}" --no-print-directory check-unit)
+}
+
+suite_contract() {
+    (cd "$work/tree" && as_server env PATH="$("$PG_CONFIG" --bindir):$PATH" test/contract/run.sh)
+}
+
+# pg_regress and the isolation tester look in their output directory first, so each gets one that
+# holds just its own.
+suite_regress() {
+    regress_in "$work/regress" sql "$work/tree/test/sql" "$work/tree/expected" sql \
+        "$(regress_files)/regress/pg_regress" contrib_regression
+}
+
+suite_isolation() {
+    regress_in "$work/isolation" specs "$work/tree/test/isolation/specs" \
+        "$work/tree/test/isolation/expected" spec \
+        "$(regress_files)/isolation/pg_isolation_regress" isolation_regression
+}
+
+regress_in() {
+    local dir=$1 kind=$2 tests=$3 expected=$4 ending=$5 program=$6 database=$7
+    local names
+    names=$(find "$tests" -name "*.$ending" 2>/dev/null | sed "s,.*/,,; s,\.$ending\$,," | sort)
+    [ -n "$names" ] || return 1
+    mkdir -p "$dir"
+    cp -r "$tests" "$dir/$kind"
+    cp -r "$expected" "$dir/expected"
+    chown -R "$(server_user)" "$dir"
+    # shellcheck disable=SC2086 -- a list of names
+    (cd "$dir" && as_server env PATH="$("$PG_CONFIG" --bindir):$PATH" "$program" \
+        --bindir="$("$PG_CONFIG" --bindir)" --inputdir="$dir" --outputdir="$dir" \
+        --host="$work/server" --port=5432 --user=postgres --dbname="$database" $names) ||
+        { cat "$dir/regression.diffs" 2>/dev/null; return 1; }
+}
+
+# prove runs as root where we are root: each script starts its helper for what needs root, and then
+# becomes user postgres (test/t/lib/MissingPhotos/Privileged.pm).
+suite_tap() {
+    local dir=$work/tap
+    mkdir -p "$dir/tmp_check/log"
+    chown -R "$(server_user)" "$dir"
+    (cd "$work/tree" && env PATH="$("$PG_CONFIG" --bindir):$PATH" \
+        PERL5LIB="$work/tree/test/t/lib:$(regress_files)/perl" \
+        PG_REGRESS="$(regress_files)/regress/pg_regress" TEMP_CONFIG="$work/private.conf" \
+        TESTDIR="$dir" TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/tmp_check/log" \
+        MISSING_PHOTOS_FAULTFS="$work/tree/build/faultfs" \
+        prove --verbose --timer test/t/${MISSING_PHOTOS_TAP:-*}.pl)
+}
+
+# Prints "PASSED FAILED" for the log of a suite that returned STATUS.
+count_results() {
+    awk -v status="$2" '
+        /^ok [0-9]/ && !/# SKIP/ { passed++ }
+        /^not ok/ { failed++ }
+        # pg_regress before version 16
+        /^(test| +)[ ]*[a-z0-9_-]+ +\.\.\. ok / { passed++ }
+        /^(test| +)[ ]*[a-z0-9_-]+ +\.\.\. FAILED/ { failed++ }
+        /^[0-9]+ passed, [0-9]+ failed/ { p = $1; f = $3; summed = 1 }
+        END {
+            if (summed) { passed = p; failed = f }
+            if (status != 0 && failed == 0) failed = 1
+            if (passed + failed == 0) failed = 1
+            print passed + 0, failed + 0
+        }' "$1"
+}
+
+run_suites() {
+    local suite status passed failed total_passed=0 total_failed=0
+    rm -rf "$logs"
+    mkdir -p "$logs"
+    test/tools/server start "$work/server"
+    for suite in ${MISSING_PHOTOS_SUITES:-$SUITES}; do
+        status=0
+        SECONDS=0
+        "suite_$suite" >"$logs/$suite.log" 2>&1 || status=$?
+        read -r passed failed < <(count_results "$logs/$suite.log" $status)
+        if [ "$failed" -gt 0 ]; then
+            grep -v '^ok ' "$logs/$suite.log" | tail -n 60 || true
+        fi
+        grep -h '^# \*\*\*\|CAN.T RUN' "$logs/$suite.log" || true
+        printf '%-10s %5d passed, %d failed  (%d s, build/check/%s.log)\n' \
+            "$suite" "$passed" "$failed" "$SECONDS" "$suite"
+        total_passed=$((total_passed + passed))
+        total_failed=$((total_failed + failed))
+    done
+    keep_logs
+    echo "$total_passed passed, $total_failed failed"
+    [ "$total_failed" = 0 ]
+}
+
+keep_logs() {
+    cp "$work/server/server.log" "$logs/" 2>/dev/null || true
+    cp -r "$work/tap/tmp_check/log" "$logs/tap" 2>/dev/null || true
+    for kind in regress isolation; do
+        cp "$work/$kind/regression.diffs" "$logs/$kind.diffs" 2>/dev/null || true
+    done
+}
