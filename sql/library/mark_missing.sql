@@ -1,0 +1,162 @@
+-- library_mark_missing: takes the links of vanished files away and flags the files.
+
+CREATE FUNCTION missing_photos.generate_mark_missing(names jsonb)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- What was judged may have changed since: only what still says what was judged is written, and
+	-- of that only the columns that change. A photo that loses its main file shows the best of its
+	-- remaining ones; where none remains the pointer stays, because the application's own way of
+	-- linking a returned file looks there.
+	SELECT missing_photos.contract_define(names, 'library_mark_missing',
+		'of_owner text, of_photos text[], of_files text[], of_paths text[]',
+		'TABLE (photo text, file text, outcome text, was_main boolean, main_after text, '
+		|| 'was_flagged boolean)',
+		missing_photos.contract_writes(1000),
+		CASE names ->> 'shape'
+		WHEN 'linked' THEN missing_photos.mark_missing_linked()
+		ELSE missing_photos.mark_missing_single() END,
+		'records that files are gone, where the library still says what was judged; outcome: changed or busy, no row where there was nothing to change')
+$$;
+COMMENT ON FUNCTION missing_photos.generate_mark_missing IS 'defines library_mark_missing';
+
+CREATE FUNCTION missing_photos.mark_missing_linked()
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT $body$
+#variable_conflict use_column
+<<my>>
+DECLARE
+	photos pg_catalog.text[];
+	files pg_catalog.text[];
+	mains pg_catalog.bool[];
+	flags pg_catalog.bool[];
+	free pg_catalog.bool[];
+	afters pg_catalog.text[];
+	gone pg_catalog.text[];
+	next_photos pg_catalog.text[];
+	next_files pg_catalog.text[];
+	next_held pg_catalog.text[];
+BEGIN
+	SELECT pg_catalog.array_agg(k.photo) FILTER (WHERE k.wanted),
+	       pg_catalog.array_agg(k.file) FILTER (WHERE k.wanted),
+	       pg_catalog.array_agg(k.was_main) FILTER (WHERE k.wanted),
+	       pg_catalog.array_agg(k.flagged) FILTER (WHERE k.wanted),
+	       pg_catalog.array_agg(k.locked) FILTER (WHERE k.wanted),
+	       pg_catalog.array_agg(k.file) FILTER (WHERE k.same)
+	  INTO photos, files, mains, flags, free, gone
+	  FROM (SELECT j.photo, j.file, j.flagged, j.locked, s.same,
+	               COALESCE(j.main {=} j.file, false) AS was_main,
+	               NOT j.locked OR (j.links {>} 0 AND s.same) AS wanted
+	          FROM missing_photos.library_lock($1, $2, $3) AS j
+	          JOIN ROWS FROM (pg_catalog.unnest($4)) WITH ORDINALITY AS g(path, ordinal)
+	            ON g.ordinal {=} j.ordinal
+	         CROSS JOIN LATERAL (SELECT COALESCE(g.path {=} j.path,
+	                                             g.path IS NULL AND j.path IS NULL)) AS s(same)
+	         ORDER BY j.ordinal) AS k;
+	IF my.photos IS NULL THEN
+		RETURN;
+	END IF;
+	IF true {=} ANY (my.mains) THEN
+		-- The file each photo shows from now on; its row and link are held, so that it is still
+		-- there when we commit.
+		SELECT pg_catalog.array_agg(b.photo), pg_catalog.array_agg(b.file)
+		  INTO next_photos, next_files
+		  FROM (SELECT DISTINCT ON (l.{link.photo}) t.photo, f.{file.key}::pg_catalog.text AS file
+		          FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.mains),
+		                          pg_catalog.unnest(my.free)) AS t(photo, main, free)
+		          JOIN {link} AS l ON l.{link.photo} {=} t.photo::{photo.key:type}{and_link_of_owner}
+		          JOIN {file} AS f ON f.{file.key} {=} l.{link.file}{and_file_of_owner}
+		         WHERE t.main AND t.free AND {media} AND NOT f.{file.missing}
+		           AND NOT EXISTS (SELECT FROM pg_catalog.unnest(my.gone) AS g(file)
+		                            WHERE g.file::{file.key:type} {=} f.{file.key})
+		         ORDER BY l.{link.photo}, {rank}, f.{file.key}) AS b;
+		next_held := ARRAY(
+			SELECT b.photo
+			  FROM ROWS FROM (pg_catalog.unnest(my.next_photos), pg_catalog.unnest(my.next_files))
+			    AS b(photo, file)
+			  JOIN {link} AS l ON l.{link.photo} {=} b.photo::{photo.key:type}
+			                  AND l.{link.file} {=} b.file::{file.key:type}{and_link_of_owner}
+			  JOIN {file} AS f ON f.{file.key} {=} l.{link.file}{and_file_of_owner}
+			 WHERE NOT f.{file.missing}
+			 ORDER BY f.{file.key}
+			   FOR KEY SHARE OF l, f SKIP LOCKED);
+	END IF;
+	SELECT pg_catalog.array_agg(CASE WHEN t.main AND t.free AND h.held
+	                                 THEN COALESCE(n.file, t.file) END ORDER BY t.ordinal),
+	       pg_catalog.array_agg(t.free AND h.held ORDER BY t.ordinal)
+	  INTO afters, free
+	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
+	                  pg_catalog.unnest(my.mains), pg_catalog.unnest(my.free))
+	       WITH ORDINALITY AS t(photo, file, main, free, ordinal)
+	  LEFT JOIN ROWS FROM (pg_catalog.unnest(my.next_photos), pg_catalog.unnest(my.next_files))
+	    AS n(photo, file) ON t.main AND n.photo {=} t.photo
+	 CROSS JOIN LATERAL (SELECT n.photo IS NULL OR n.photo {=} ANY (my.next_held)) AS h(held);
+	UPDATE {photo} AS p SET {photo.main} = t.after::{file.key:type}
+	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
+	                  pg_catalog.unnest(my.afters)) AS t(photo, file, after)
+	 WHERE t.after {<>} t.file AND p.{photo.key} {=} t.photo::{photo.key:type}
+	   AND p.{photo.owner} {=} $1::{photo.owner:type};
+	UPDATE {file} AS f SET {file.missing} = true
+	 WHERE f.{file.key} {=} ANY (ARRAY(
+	           SELECT t.file::{file.key:type}
+	             FROM ROWS FROM (pg_catalog.unnest(my.files), pg_catalog.unnest(my.free))
+	               AS t(file, free)
+	            WHERE t.free)){and_file_of_owner}
+	   AND NOT f.{file.missing};
+	DELETE FROM {link} AS l
+	 USING ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
+	                  pg_catalog.unnest(my.free)) AS t(photo, file, free)
+	 WHERE t.free AND l.{link.photo} {=} t.photo::{photo.key:type}
+	   AND l.{link.file} {=} t.file::{file.key:type}{and_link_of_owner};
+	RETURN QUERY
+	SELECT t.photo, t.file, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, t.main, t.after, t.flag
+	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
+	                  pg_catalog.unnest(my.free), pg_catalog.unnest(my.mains),
+	                  pg_catalog.unnest(my.afters), pg_catalog.unnest(my.flags))
+	    AS t(photo, file, free, main, after, flag);
+END
+$body$
+$$;
+COMMENT ON FUNCTION missing_photos.mark_missing_linked IS 'the body for photos, files and links';
+
+CREATE FUNCTION missing_photos.mark_missing_single()
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- The row stays the user's: one already in the trash keeps the time it was put there.
+	SELECT $body$
+#variable_conflict use_column
+<<my>>
+DECLARE
+	photos pg_catalog.text[];
+	free pg_catalog.bool[];
+BEGIN
+	SELECT pg_catalog.array_agg(k.photo ORDER BY k.ordinal),
+	       pg_catalog.array_agg(k.locked ORDER BY k.ordinal)
+	  INTO photos, free
+	  FROM missing_photos.library_lock($1, $2, $3) AS k
+	  JOIN ROWS FROM (pg_catalog.unnest($4)) WITH ORDINALITY AS g(path, ordinal)
+	    ON g.ordinal {=} k.ordinal
+	 WHERE NOT k.flagged
+	   AND (NOT k.locked OR COALESCE(g.path {=} k.path, g.path IS NULL AND k.path IS NULL));
+	UPDATE {photo} AS p
+	   SET {photo.offline} = true, {photo.deleted_at} = COALESCE(p.{photo.deleted_at}, pg_catalog.now())
+	 WHERE p.{photo.key} {=} ANY (ARRAY(
+	           SELECT t.photo::{photo.key:type}
+	             FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.free))
+	               AS t(photo, free)
+	            WHERE t.free));
+	RETURN QUERY
+	SELECT t.photo, t.photo, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, true,
+	       CASE WHEN t.free THEN t.photo END, false
+	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.free)) AS t(photo, free);
+END
+$body$
+$$;
+COMMENT ON FUNCTION missing_photos.mark_missing_single IS
+	'the body where one row is the photo and its file';

@@ -1,0 +1,148 @@
+-- The names generators use, from a bound mapping.
+
+CREATE FUNCTION missing_photos.contract_names(mapping jsonb)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	names jsonb;
+BEGIN
+	names := jsonb_build_object(
+		'=', 'OPERATOR(pg_catalog.=)', '<>', 'OPERATOR(pg_catalog.<>)',
+		'>', 'OPERATOR(pg_catalog.>)', '<', 'OPERATOR(pg_catalog.<)',
+		'shape', mapping -> 'shape', 'text', 'pg_catalog.text');
+	SELECT names || COALESCE(jsonb_object_agg(part.key,
+	           format('%I.%I', mapping ->> 'schema', part.value ->> 'name')), '{}')
+	  INTO names
+	  FROM jsonb_each(mapping -> 'tables') AS part;
+	SELECT names || jsonb_object_agg(part.key || '.' || used.key, quote_ident(used.value))
+	             || jsonb_object_agg(part.key || '.' || used.key || ':type',
+	                                 part.value -> 'types' ->> used.key)
+	  INTO names
+	  FROM jsonb_each(mapping -> 'tables') AS part
+	 CROSS JOIN jsonb_each_text(part.value -> 'columns') AS used;
+	names := names || jsonb_build_object(
+		'job_scan', quote_nullable(mapping #>> '{job_types,scan}'),
+		'job_delete', quote_nullable(mapping #>> '{job_types,delete}'),
+		'more_job_columns', missing_photos.contract_more(mapping, 'job', 'columns'),
+		'more_job_values', missing_photos.contract_more(mapping, 'job', 'values'));
+	RETURN names || CASE mapping ->> 'shape'
+		WHEN 'linked' THEN missing_photos.contract_names_linked(mapping, names)
+		ELSE missing_photos.contract_names_single(mapping, names) END;
+END
+$$;
+COMMENT ON FUNCTION missing_photos.contract_names IS
+	'what the placeholders of the generators'' templates stand for';
+
+-- Conditions that only some layouts need. In all templates p is the photo, l the link, f the file,
+-- u the owner, and $1 the owner asked for where one is.
+CREATE FUNCTION missing_photos.contract_names_linked(mapping jsonb, names jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object(
+	           'more_link_columns', missing_photos.contract_more(mapping, 'link', 'columns'),
+	           'more_link_values', missing_photos.contract_more(mapping, 'link', 'values'))
+	       || jsonb_object_agg(condition.key, missing_photos.contract_fill(condition.value, names))
+	  FROM jsonb_each_text(jsonb_build_object(
+		-- Where every key is led by the owner, so is every join.
+		'and_link_is_owners', CASE WHEN names ? 'link.owner'
+			THEN ' AND l.{link.owner} {=} p.{photo.owner}' ELSE '' END,
+		'and_file_is_owners', CASE WHEN names ? 'file.owner'
+			THEN ' AND f.{file.owner} {=} p.{photo.owner}' ELSE '' END,
+		'and_link_of_owner', CASE WHEN names ? 'link.owner'
+			THEN ' AND l.{link.owner} {=} $1::{photo.owner:type}' ELSE '' END,
+		'and_file_of_owner', CASE WHEN names ? 'file.owner'
+			THEN ' AND f.{file.owner} {=} $1::{photo.owner:type}' ELSE '' END,
+		'and_file_is_links', CASE WHEN names ? 'file.owner' AND names ? 'link.owner'
+			THEN ' AND f.{file.owner} {=} l.{link.owner}' ELSE '' END,
+		'folders', CASE
+			WHEN names ? 'owner.folders' THEN 'u.{owner.folders}::pg_catalog.text[]'
+			WHEN names ? 'owner.folder' THEN 'CASE WHEN u.{owner.folder} {<>} '''' '
+				|| 'THEN ARRAY[u.{owner.folder}::pg_catalog.text] ELSE ARRAY[]::pg_catalog.text[] END'
+			ELSE 'ARRAY[]::pg_catalog.text[]' END,
+		'media', format('f.{file.type} {<>} %L::{file.type:type}',
+		                mapping #>> '{file_types,metadata}'),
+		-- Which file a photo shows when there is a choice.
+		'rank', format('CASE WHEN f.{file.type} {=} %L::{file.type:type} THEN 1 '
+		            || 'WHEN f.{file.type} {=} %L::{file.type:type} THEN 2 '
+		            || 'WHEN f.{file.type} {=} %L::{file.type:type} THEN 3 ELSE 4 END',
+		                mapping #>> '{file_types,image}', mapping #>> '{file_types,video}',
+		                mapping #>> '{file_types,raw}'),
+		'file_owner', CASE
+			WHEN names ? 'file.owner' THEN 'f.{file.owner}::pg_catalog.text'
+			WHEN mapping ? 'owner_in_key' THEN format(
+				'pg_catalog.substr(f.{file.key}, %s)', (mapping ->> 'owner_in_key')::integer)
+			ELSE 'NULL::pg_catalog.text' END,
+		'size', CASE WHEN names ? 'file.size' THEN 'f.{file.size}::pg_catalog.int8'
+			ELSE 'NULL::pg_catalog.int8' END,
+		'algorithm', COALESCE(quote_literal(mapping #>> '{digest,algorithm}'), 'NULL'),
+		'digest_length', COALESCE((mapping #>> '{digest,length}')::integer::text, '0'),
+		'on_conflict', CASE WHEN missing_photos.contract_pairs_unique(mapping)
+			THEN 'ON CONFLICT (' || CASE WHEN names ? 'link.owner' THEN '{link.owner}, ' ELSE '' END
+				|| '{link.photo}, {link.file}) DO NOTHING' ELSE '' END,
+		'link_columns', '{link.photo}, {link.file}'
+			|| CASE WHEN names ? 'link.owner' THEN ', {link.owner}' ELSE '' END,
+		'link_values', 't.photo::{photo.key:type}, t.file::{file.key:type}'
+			|| CASE WHEN names ? 'link.owner' THEN ', $1::{link.owner:type}' ELSE '' END
+	)) AS condition
+$$;
+COMMENT ON FUNCTION missing_photos.contract_names_linked IS
+	'conditions for libraries of photos, files and links';
+
+CREATE FUNCTION missing_photos.contract_names_single(mapping jsonb, names jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_object_agg(condition.key, missing_photos.contract_fill(condition.value, names))
+	  FROM jsonb_each_text(jsonb_build_object(
+		'folders', CASE WHEN names ? 'folder'
+			THEN 'ARRAY(SELECT i.path FROM {folder} AS b '
+				|| 'CROSS JOIN LATERAL pg_catalog.unnest(b.{folder.paths}) AS i(path) '
+				|| 'WHERE b.{folder.owner} {=} u.{owner.key}'
+				|| CASE WHEN names ? 'folder.deleted_at' THEN ' AND b.{folder.deleted_at} IS NULL'
+					ELSE '' END || ')::pg_catalog.text[]'
+			ELSE 'ARRAY[]::pg_catalog.text[]' END,
+		-- Rows the application is about to delete aren't ours to judge.
+		'alive', CASE WHEN names ? 'photo.status'
+			THEN format('p.{photo.status} {<>} %L::{photo.status:type}',
+			            mapping #>> '{states,deleting}') ELSE 'true' END,
+		'active', CASE WHEN names ? 'photo.status'
+			THEN format('p.{photo.status} {=} %L::{photo.status:type}',
+			            mapping #>> '{states,active}') ELSE 'true' END,
+		'video', format('p.{photo.kind}::pg_catalog.text {=} %L', mapping #>> '{file_types,video}'),
+		'has_digest', CASE
+			WHEN names ? 'photo.algorithm'
+			THEN format('p.{photo.algorithm}::pg_catalog.text {=} %L', mapping #>> '{digest,algorithm}')
+			ELSE 'NOT p.{photo.external}' END,
+		'algorithm', quote_literal(mapping #>> '{digest,algorithm}'),
+		'size', CASE WHEN names ? 'extra'
+			THEN '(SELECT e.{extra.size}::pg_catalog.int8 FROM {extra} AS e '
+				|| 'WHERE e.{extra.photo} {=} p.{photo.key})'
+			ELSE 'NULL::pg_catalog.int8' END
+	)) AS condition
+$$;
+COMMENT ON FUNCTION missing_photos.contract_names_single IS
+	'conditions for libraries whose one row is the photo and its file';
+
+CREATE FUNCTION missing_photos.contract_more(mapping jsonb, role text, part text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Each with a comma before it, to be put behind the columns and values we know.
+	SELECT COALESCE(string_agg(', ' || CASE part
+	           WHEN 'columns' THEN quote_ident(demand.name)
+	           ELSE missing_photos.contract_zero(demand.type, demand.category) END,
+	           '' ORDER BY demand.name), '')
+	  FROM (SELECT mapping #> ARRAY['tables', role] AS bound) AS found
+	 CROSS JOIN missing_photos.contract_demands(
+	           (mapping ->> 'schema')::name, (bound ->> 'name')::name) AS demand
+	 WHERE NOT EXISTS (SELECT FROM jsonb_each_text(bound -> 'columns') AS used
+	                    WHERE used.value = demand.name)
+$$;
+COMMENT ON FUNCTION missing_photos.contract_more IS
+	'columns, or values, that an INSERT must supply besides those of the mapping';

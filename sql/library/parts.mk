@@ -1,0 +1,17 @@
+SQL_LIBRARY = \
+	sql/library/introspect.sql \
+	sql/library/bind.sql \
+	sql/library/generate.sql \
+	sql/library/names.sql \
+	sql/library/owners.sql \
+	sql/library/files.sql \
+	sql/library/photo.sql \
+	sql/library/flagged.sql \
+	sql/library/counts.sql \
+	sql/library/content.sql \
+	sql/library/lock.sql \
+	sql/library/mark_missing.sql \
+	sql/library/mark_present.sql \
+	sql/library/job.sql \
+	sql/library/preset_librephotos.sql \
+	sql/library/attach.sql
