@@ -74,7 +74,7 @@ include $(PGXS)
 endif
 
 -include src/probe/probe.mk
--include test/fuse/fuse.mk
+-include test/tools/tools.mk
 
 all: $(PROBE)
 

@@ -12,6 +12,7 @@ use JSON::PP;
 use POSIX ();
 use Test::More ();
 
+# Set in the BEGIN block at the end, so they get no value here.
 our ($to_helper, $from_helper);
 our $tools;
 BEGIN { $tools = abs_path(dirname(__FILE__) . '/../../../tools'); }
