@@ -4,7 +4,7 @@
 # counts is its TAP lines, or else its last line "N passed, N failed".  A suite that ran no test
 # failed, whatever it returned.
 
-SUITES="layout unit contract regress isolation tap"
+SUITES="layout compilers unit contract regress isolation tap"
 
 regress_files() { "$PG_CONFIG" --pgxs | sed "s,src/makefiles/pgxs.mk,src/test,"; }
 
@@ -15,8 +15,33 @@ with_server() {
 
 suite_layout() { test/layout.sh; }
 
+# Our flags make a warning an error, under both compilers.
+suite_compilers() {
+    local number=0 failed=0 compiler
+    for compiler in gcc "$(clang_name)"; do
+        number=$((number + 1))
+        rm -rf "$work/compiled"
+        cp -r "$work/tree" "$work/compiled"
+        if make_in "$work/compiled" clean && make_in "$work/compiled" CC="$compiler" all; then
+            echo "ok $number - $compiler compiles everything without a warning"
+        else
+            echo "not ok $number - $compiler"
+            failed=1
+        fi
+    done
+    rm -rf "$work/compiled"
+    return $failed
+}
+
+make_in() { (cd "$1" && shift && "${MAKE:-make}" --no-print-directory "$@"); }
+
+# The server's packages bring a clang with a version in its name.
+clang_name() {
+    command -v clang || ls /usr/bin/clang-[0-9]* 2>/dev/null | grep -E 'clang-[0-9]+$' | tail -n 1
+}
+
 suite_unit() {
-    (cd "$work/tree" && as_server "${MAKE:-make}" --no-print-directory check-unit)
+    (cd "$work/tree" && as_server "${MAKE:-make}" --no-print-directory PG_CONFIG="$PG_CONFIG" check-unit)
 }
 
 suite_contract() {
