@@ -121,7 +121,7 @@ run_suites() {
         if [ "$failed" -gt 0 ]; then
             grep -v '^ok ' "$logs/$suite.log" | tail -n 60 || true
         fi
-        grep -h '^# \*\*\*\|CAN.T RUN' "$logs/$suite.log" || true
+        grep -hE '^# [*]{3}|CAN.T RUN|skipped: ' "$logs/$suite.log" || true
         printf '%-10s %5d passed, %d failed  (%d s, build/check/%s.log)\n' \
             "$suite" "$passed" "$failed" "$SECONDS" "$suite"
         total_passed=$((total_passed + passed))
