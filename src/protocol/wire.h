@@ -60,7 +60,10 @@ extern void mp_read_exception(MpReader *r, MpException *exception);
 /* True when nothing was bad and every byte was read. */
 extern bool mp_read_done(const MpReader *r);
 
-/* The header of MP_HEADER_SIZE bytes; false when its fixed fields are not as protocol.h says. */
+/*
+ * The header of MP_HEADER_SIZE bytes; false when its fixed fields (version, zero) are not as
+ * protocol.h says.  It is filled in all the same; the length is for the caller to judge.
+ */
 extern bool mp_read_header(const void *data, MpHeader *header);
 
 extern void mp_write_start(MpWriter *w);
@@ -76,7 +79,10 @@ extern void mp_write_root_report(MpWriter *w, const MpRootReport *report);
 extern void mp_write_exception(MpWriter *w, const MpException *exception);
 /* Overwrites a u32 written earlier, for counts known only at the end. */
 extern void mp_write_u32_at(MpWriter *w, size_t offset, uint32_t value);
-/* Begins a message (room for its header) and ends it (fills the header in). */
+/*
+ * Begins a message (its header) and ends it (the header's length).  A writer holds one message:
+ * beginning drops what it held, also that it was bad, and keeps its memory.
+ */
 extern void mp_write_message(MpWriter *w, uint8_t type, uint64_t request);
 extern void mp_write_message_end(MpWriter *w);
 

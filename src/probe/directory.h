@@ -1,0 +1,30 @@
+/*
+ * directory.h: the verdicts on the names asked for in one directory.
+ */
+#ifndef MP_DIRECTORY_H
+#define MP_DIRECTORY_H
+
+#include "confine.h"
+#include "dirlist.h"
+
+/* What all directories of a CHECK share; nobody writes it while directories are judged. */
+typedef struct MpBatch
+{
+	const MpTree *tree;
+	MpEntry    *entries;		/* of the whole request */
+	MpIdentity *identities;		/* the slots that entries name */
+} MpBatch;
+
+/*
+ * Settles every entry of the directory, notes the witness of the missing ones, and releases its
+ * handles.  Returns 0, or the errno of our own shortage: then nothing may be concluded.
+ */
+extern int	mp_directory_judge(const MpBatch *batch, MpDirectory *directory, MpScratch *scratch);
+
+/*
+ * After the batch: asks the witness again and turns missing names into unreachable ones where it no
+ * longer stands.  Returns as above.
+ */
+extern int	mp_directory_confirm(const MpBatch *batch, const MpDirectory *directory);
+
+#endif							/* MP_DIRECTORY_H */

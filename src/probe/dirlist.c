@@ -1,0 +1,232 @@
+/*
+ * dirlist.c: getdents64 and a hash table of the names in question.
+ *
+ * readdir() would hand the entries out one by one from a buffer of 32 KiB; the system call itself
+ * with 256 KiB reads a directory of thousands of entries at once.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "dirlist.h"
+#include "progress.h"
+
+/* As the kernel writes it. */
+typedef struct Dirent
+{
+	uint64_t	d_ino;
+	int64_t		d_off;
+	uint16_t	d_reclen;
+	uint8_t		d_type;
+	char		d_name[];
+} Dirent;
+
+enum
+{
+	EMPTY_READS = 4,			/* some file systems return "." and ".." in a reading of their own */
+	LEAST_NAMES = 4				/* fewer are looked up one by one whatever the directory's size */
+};
+
+/* Bytes of a directory's size per entry, where that is known to be telling. */
+static const struct
+{
+	uint64_t	magic;
+	uint64_t	bytes;
+}			densities[] = {
+	{0xEF53, 74},				/* ext4 */
+	{0x58465342, 49},			/* xfs */
+	{0x9123683E, 57},			/* btrfs */
+	{0x01021994, 20},			/* tmpfs */
+	{0x2FC12FC1, 1},			/* zfs: the size is the number of entries */
+};
+
+bool
+mp_list_pays(uint32_t names, uint64_t directory_size, uint64_t fs_magic)
+{
+	uint64_t	bytes = 74;
+
+	for (size_t i = 0; i < sizeof(densities) / sizeof(densities[0]); i++)
+	{
+		if (densities[i].magic == fs_magic)
+			bytes = densities[i].bytes;
+	}
+	return names >= LEAST_NAMES && (uint64_t) names * 8 >= directory_size / bytes;
+}
+
+void
+mp_scratch_free(MpScratch *scratch)
+{
+	free(scratch->buffer);
+	free(scratch->slots);
+	memset(scratch, 0, sizeof(*scratch));
+}
+
+static uint32_t
+hash_name(const char *name, size_t length)
+{
+	uint64_t	hash = length;
+
+	while (length > 0)
+	{
+		uint64_t	chunk = 0;
+		size_t		n = length < sizeof(chunk) ? length : sizeof(chunk);
+
+		memcpy(&chunk, name, n);
+		hash = (hash ^ chunk) * UINT64_C(0x9E3779B97F4A7C15);
+		hash ^= hash >> 29;
+		name += n;
+		length -= n;
+	}
+	return (uint32_t) (hash ^ (hash >> 32));
+}
+
+/* The slot of a name, or the free one where it would go.  The table is never full. */
+static MpSlot *
+find_slot(const MpScratch *scratch, const MpEntry *entries, const char *name, size_t length,
+		  uint32_t hash)
+{
+	size_t		mask = scratch->n_slots - 1;
+
+	for (size_t at = hash & mask;; at = (at + 1) & mask)
+	{
+		MpSlot	   *slot = &scratch->slots[at];
+
+		if (slot->entry == 0)
+			return slot;
+		if (slot->hash == hash)
+		{
+			const MpEntry *entry = &entries[slot->entry - 1];
+
+			if (entry->length == length && memcmp(entry->name, name, length) == 0)
+				return slot;
+		}
+	}
+}
+
+/* An empty table of at least twice as many slots as entries, and a buffer. */
+static int
+prepare(MpScratch *scratch, uint32_t count)
+{
+	size_t		n_slots = 64;
+
+	if (scratch->buffer == NULL)
+	{
+		if (scratch->size == 0)
+			scratch->size = MP_LIST_BYTES;
+		scratch->buffer = malloc(scratch->size);
+		if (scratch->buffer == NULL)
+			return ENOMEM;
+	}
+	while (n_slots < (size_t) count * 2)
+		n_slots *= 2;
+	if (n_slots > scratch->room)
+	{
+		free(scratch->slots);
+		scratch->room = 0;
+		scratch->slots = malloc(n_slots * sizeof(*scratch->slots));
+		if (scratch->slots == NULL)
+			return ENOMEM;
+		scratch->room = n_slots;
+	}
+	scratch->n_slots = n_slots;
+	memset(scratch->slots, 0, n_slots * sizeof(*scratch->slots));
+	return 0;
+}
+
+/* Enters the unsettled names, the first of each; returns how many. */
+static uint32_t
+enter_names(MpScratch *scratch, const MpEntry *entries, uint32_t count)
+{
+	uint32_t	wanted = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+	{
+		uint32_t	hash;
+		MpSlot	   *slot;
+
+		if (entries[i].settled)
+			continue;
+		hash = hash_name(entries[i].name, entries[i].length);
+		slot = find_slot(scratch, entries, entries[i].name, entries[i].length, hash);
+		if (slot->entry != 0)
+			continue;
+		slot->hash = hash;
+		slot->entry = i + 1;
+		wanted++;
+	}
+	return wanted;
+}
+
+/* One system call's worth of entries: bytes read, 0 at the end, or -1. */
+static ssize_t
+read_some(int directory, void *buffer, size_t size)
+{
+	ssize_t		n;
+
+	do
+		n = syscall(SYS_getdents64, directory, buffer, size);
+	while (n < 0 && errno == EINTR);
+	mp_progress_add(1);
+	return n;
+}
+
+int
+mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScratch *scratch)
+{
+	uint32_t	wanted;
+	int			err = prepare(scratch, count);
+
+	if (err != 0)
+		return err;
+	wanted = enter_names(scratch, entries, count);
+	while (wanted > 0)
+	{
+		ssize_t		n = read_some(directory, scratch->buffer, scratch->size);
+
+		if (n <= 0)
+			return n < 0 ? errno : 0;
+		for (const char *at = scratch->buffer; at < scratch->buffer + n && wanted > 0;)
+		{
+			const Dirent *dirent = (const Dirent *) at;
+			size_t		length = strlen(dirent->d_name);
+			MpSlot	   *slot = find_slot(scratch, entries, dirent->d_name, length,
+										 hash_name(dirent->d_name, length));
+
+			/* A name may be shown twice while the directory changes. */
+			if (slot->entry != 0 && entries[slot->entry - 1].shown == MP_NOT_SHOWN)
+			{
+				entries[slot->entry - 1].shown =
+					dirent->d_type == DT_REG ? MP_SHOWN_REGULAR : MP_SHOWN_OTHER;
+				wanted--;
+			}
+			at += dirent->d_reclen;
+		}
+	}
+	return 0;
+}
+
+bool
+mp_list_is_empty(int directory)
+{
+	_Alignas(Dirent) char buffer[4096];
+
+	for (int reads = 0; reads < EMPTY_READS; reads++)
+	{
+		ssize_t		n = read_some(directory, buffer, sizeof(buffer));
+
+		if (n <= 0)
+			return n == 0;
+		for (const char *at = buffer; at < buffer + n;)
+		{
+			const Dirent *dirent = (const Dirent *) at;
+
+			if (strcmp(dirent->d_name, ".") != 0 && strcmp(dirent->d_name, "..") != 0)
+				return false;
+			at += dirent->d_reclen;
+		}
+	}
+	return false;
+}

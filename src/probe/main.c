@@ -1,0 +1,102 @@
+/*
+ * main.c: the probe of missing_photos, the only program of it that touches the disk.
+ *
+ * It is started by the extension, with a socket, answers questions about paths, and ends with the
+ * socket.  What it promises: only a file that is certainly gone is called missing; a disk that hangs
+ * or lies can hang or mislead this process, and no other.
+ *
+ * A map of the source, from the socket to the disk:
+ *
+ *     keeper.c      the process between the database server and the probe
+ *     server.c      the connection: one poll loop that never touches the disk
+ *     stream.c      whole messages over a socket that doesn't block
+ *     request.c     a message taken apart
+ *     dispatch.c    requests become jobs, results become answers
+ *     workers.c     the threads that do touch the disk
+ *     check.c       CHECK: the order in which a batch is guarded and judged
+ *     directory.c   the names asked for in one directory
+ *     dirlist.c     a directory listed once, names found by hash
+ *     hash.c        HASH: one file below a guarded root
+ *     digest.c      MD5 and SHA-1 of a file that holds still
+ *     root.c        ROOT: what a root is and what is mounted below it
+ *     mountinfo.c   the kernel's table of mounts
+ *     guard.c       the root before and after a batch; witnesses of missing names
+ *     confine.c     look-ups that can't leave the roots, by the kernel
+ *     walk.c        the same by hand, with links that the kernel won't follow
+ *     handle.c      statx, fstatfs and /proc of open handles
+ *     verdict.c     the table: what each errno means
+ *     progress.c    the count of finished operations
+ *
+ * ../protocol/protocol.h is what both sides say to each other, ../protocol/wire.c how it is read and
+ * written.  Functions return 0 or an errno, print nothing and never abort.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "confine.h"
+#include "keeper.h"
+#include "server.h"
+
+#ifndef MP_PROBE_VERSION
+#define MP_PROBE_VERSION "unknown"
+#endif
+
+enum
+{
+	EXIT_USAGE = 2
+};
+
+static const char usage[] =
+	"missing_photos_probe looks at files for the PostgreSQL extension missing_photos.\n"
+	"\n"
+	"The extension starts it as \"missing_photos_probe --keeper\" with a connected socket as\n"
+	"descriptor 3; there is nothing to start by hand.\n"
+	"\n"
+	"  --version   print the version and exit\n"
+	"  --help      print this and exit\n";
+
+static int
+serve(int socket)
+{
+	mp_confine_start();
+	return mp_server_run(socket);
+}
+
+static int
+serve_by_hand(int socket)
+{
+	mp_confine_force_by_hand();
+	return mp_server_run(socket);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *mode = argc > 1 ? argv[1] : "";
+	bool		by_hand = argc == 3 && strcmp(argv[2], "--no-openat2") == 0;
+
+	if (argc == 2 && strcmp(mode, "--version") == 0)
+	{
+		puts("missing_photos_probe " MP_PROBE_VERSION);
+		return 0;
+	}
+	if (argc == 2 && strcmp(mode, "--help") == 0)
+	{
+		fputs(usage, stdout);
+		return 0;
+	}
+	if (strcmp(mode, "--keeper") != 0 || (argc != 2 && !by_hand))
+	{
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (!mp_keeper_has_socket())
+	{
+		fputs("missing_photos_probe: descriptor 3 is not a connected stream socket\n"
+			  "The extension starts this program; see missing_photos_probe --help.\n", stderr);
+		return EXIT_USAGE;
+	}
+	mp_keeper_run(by_hand ? serve_by_hand : serve);
+}

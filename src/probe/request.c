@@ -1,0 +1,250 @@
+/*
+ * request.c: from a message's bytes to a request.
+ *
+ * Strings stay where they are in the payload.  A string's end is always followed by another field, or
+ * by the payload's spare byte, so once everything has been read that byte can become its NUL.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "request.h"
+
+enum
+{
+	LEAST_STR = 4,				/* bytes that an empty string takes in a message */
+	LEAST_NAME = 1 + LEAST_STR,
+	LEAST_DIRECTORY = LEAST_STR + 4
+};
+
+/* An absolute path. */
+static MpStr
+read_root(MpReader *r)
+{
+	MpStr		str = mp_read_str(r, MP_MAX_PATH);
+
+	if (str.length == 0 || str.data[0] != '/')
+		r->bad = true;
+	return str;
+}
+
+static int
+read_place(MpReader *r, MpPlace *place)
+{
+	uint32_t	count;
+
+	place->root = read_root(r);
+	count = mp_read_count(r, LEAST_STR + 1);
+	if (r->bad)
+		return EBADMSG;
+	if (count > 0)
+	{
+		place->others = calloc(count, sizeof(*place->others));
+		if (place->others == NULL)
+			return ENOMEM;
+	}
+	place->n_others = count;
+	for (uint32_t i = 0; i < count; i++)
+		place->others[i] = read_root(r);
+	return r->bad ? EBADMSG : 0;
+}
+
+/* Makes room for n more entries. */
+static int
+reserve_entries(MpRequest *request, size_t n)
+{
+	size_t		room = request->room > 0 ? request->room : 1024;
+	MpEntry    *entries;
+
+	if (request->n_entries + n <= request->room)
+		return 0;
+	while (room < request->n_entries + n)
+		room *= 2;
+	entries = realloc(request->entries, room * sizeof(*entries));
+	if (entries == NULL)
+		return ENOMEM;
+	request->entries = entries;
+	request->room = room;
+	return 0;
+}
+
+static int
+read_entry(MpReader *r, MpRequest *request)
+{
+	uint8_t		flags = mp_read_u8(r);
+	MpStr		name = mp_read_str(r, MP_MAX_PATH);
+	MpEntry    *entry = &request->entries[request->n_entries];
+
+	if (r->bad || (flags & ~MP_WANT_IDENTITY) != 0)
+		return EBADMSG;
+	memset(entry, 0, sizeof(*entry));
+	entry->name = name.data;
+	entry->length = (uint16_t) name.length;
+	entry->identity = MP_NO_IDENTITY;
+	if (flags & MP_WANT_IDENTITY)
+		entry->identity = request->n_identities++;
+	request->n_entries++;
+	return 0;
+}
+
+static int
+read_directory(MpReader *r, MpRequest *request, MpDirectory *directory)
+{
+	MpStr		path = mp_read_str(r, MP_MAX_PATH);
+	uint32_t	count = mp_read_count(r, LEAST_NAME);
+	int			err = r->bad ? EBADMSG : reserve_entries(request, count);
+
+	if (err != 0)
+		return err;
+	directory->path = path.data;
+	directory->length = path.length;
+	directory->first = request->n_entries;
+	directory->count = count;
+	for (uint32_t i = 0; i < count && err == 0; i++)
+		err = read_entry(r, request);
+	return err;
+}
+
+static int
+read_check(MpReader *r, MpRequest *request)
+{
+	int			err = read_place(r, &request->place);
+	uint32_t	count;
+
+	if (err != 0)
+		return err;
+	count = mp_read_count(r, LEAST_DIRECTORY);
+	if (r->bad)
+		return EBADMSG;
+	if (count > 0)
+	{
+		request->directories = calloc(count, sizeof(*request->directories));
+		if (request->directories == NULL)
+			return ENOMEM;
+	}
+	for (uint32_t i = 0; i < count && err == 0; i++)
+	{
+		err = read_directory(r, request, &request->directories[i]);
+		if (err == 0)
+			request->n_directories++;
+	}
+	return err;
+}
+
+static int
+read_hash(MpReader *r, MpRequest *request)
+{
+	int			err = read_place(r, &request->place);
+
+	if (err != 0)
+		return err;
+	request->path = mp_read_str(r, MP_MAX_PATH);
+	request->algorithm = mp_read_u8(r);
+	if (request->algorithm != MP_MD5 && request->algorithm != MP_SHA1)
+		return EBADMSG;
+	return 0;
+}
+
+static int
+read_request(MpReader *r, MpRequest *request)
+{
+	switch (request->type)
+	{
+		case MP_HELLO:
+			request->idle_ms = mp_read_u32(r);
+			request->threads = mp_read_u32(r);
+			return 0;
+		case MP_ROOT:
+			return read_place(r, &request->place);
+		case MP_CHECK:
+			return read_check(r, request);
+		case MP_HASH:
+			return read_hash(r, request);
+		default:
+			return EBADMSG;
+	}
+}
+
+static void
+terminate(const char *data, size_t length)
+{
+	/* The payload is the request's own; an empty string isn't in it and is terminated already. */
+	if (length > 0)
+		((char *) data)[length] = '\0';
+}
+
+static void
+terminate_all(MpRequest *request)
+{
+	terminate(request->place.root.data, request->place.root.length);
+	for (uint32_t i = 0; i < request->place.n_others; i++)
+		terminate(request->place.others[i].data, request->place.others[i].length);
+	for (uint32_t i = 0; i < request->n_directories; i++)
+		terminate(request->directories[i].path, request->directories[i].length);
+	for (size_t i = 0; i < request->n_entries; i++)
+		terminate(request->entries[i].name, request->entries[i].length);
+	terminate(request->path.data, request->path.length);
+}
+
+int
+mp_request_parse(MpRequest *request, uint8_t type, uint64_t id, unsigned char *payload,
+				 size_t length)
+{
+	MpReader	r;
+	int			err;
+
+	memset(request, 0, sizeof(*request));
+	request->type = type;
+	request->id = id;
+	request->payload = payload;
+	request->length = length;
+	mp_read_start(&r, payload, length);
+	err = read_request(&r, request);
+	if (err == 0 && !mp_read_done(&r))
+		err = EBADMSG;
+	if (err == 0)
+		terminate_all(request);
+	return err;
+}
+
+void
+mp_request_free(MpRequest *request)
+{
+	free(request->place.others);
+	free(request->directories);
+	free(request->entries);
+	free(request->payload);
+	memset(request, 0, sizeof(*request));
+}
+
+bool
+mp_path_is_sound(const char *path)
+{
+	if (path[0] == '/')
+		return false;
+	while (*path != '\0')
+	{
+		size_t		n = strcspn(path, "/");
+
+		if (n == 2 && path[0] == '.' && path[1] == '.')
+			return false;
+		path += n;
+		path += strspn(path, "/");
+	}
+	return true;
+}
+
+bool
+mp_name_is_sound(const MpEntry *entry, uint16_t *err)
+{
+	const char *name = entry->name;
+
+	*err = 0;
+	if (entry->length > MP_MAX_NAME)
+	{
+		*err = ENAMETOOLONG;
+		return false;
+	}
+	return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+		strchr(name, '/') == NULL;
+}

@@ -1,0 +1,132 @@
+/*
+ * root.c: the report on a root.
+ *
+ * The mount that a root lies on is found by its mount id; the table knows only the plain one, so it is
+ * asked for without its unique sister.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "mountinfo.h"
+#include "root.h"
+
+static void
+write_text(MpWriter *w, const char *text)
+{
+	mp_write_str(w, text, strlen(text));
+}
+
+static uint64_t
+plain_mount_id(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, MP_STATX_MNT_ID, &st) != 0)
+		return 0;
+	return (st.stx_mask & MP_STATX_MNT_ID) ? st.stx_mnt_id : 0;
+}
+
+/* What follows folder and a slash in path, or NULL. */
+static const char *
+relative(const char *path, const char *folder)
+{
+	size_t		n = strlen(folder);
+
+	if (n == 0)
+		return NULL;			/* not known */
+	if (n == 1)
+		n = 0;					/* "/" */
+	if (strncmp(path, folder, n) != 0 || path[n] != '/' || path[n + 1] == '\0')
+		return NULL;
+	return path + n + 1;
+}
+
+/* The mount that holds the root, or NULL. */
+static const MpMount *
+find_own(const MpMounts *mounts, const char *canonical, uint64_t mount_id)
+{
+	const MpMount *own = NULL;
+
+	for (size_t i = 0; i < mounts->n; i++)
+	{
+		const MpMount *mount = &mounts->list[i];
+
+		if (mount_id != 0 && mount->id == mount_id)
+			return mount;
+		/* Without an id: the deepest one above, and of those the last. */
+		if ((strcmp(mount->point, canonical) == 0 || relative(canonical, mount->point) != NULL) &&
+			(own == NULL || strlen(mount->point) >= strlen(own->point)))
+			own = mount;
+	}
+	return own;
+}
+
+static void
+write_mounts(const MpMounts *mounts, const char *canonical, uint64_t mount_id, MpWriter *w)
+{
+	const MpMount *own = find_own(mounts, canonical, mount_id);
+	size_t		at;
+	uint32_t	n = 0;
+
+	write_text(w, own != NULL ? own->type : "");
+	write_text(w, own != NULL ? own->source : "");
+	at = w->length;
+	mp_write_u32(w, 0);
+	for (size_t i = 0; i < mounts->n; i++)
+	{
+		const char *point = relative(mounts->list[i].point, canonical);
+
+		if (point == NULL)
+			continue;
+		write_text(w, point);
+		write_text(w, mounts->list[i].type);
+		n++;
+	}
+	mp_write_u32_at(w, at, n);
+}
+
+/* Reads what is to be told while the root is pinned; canonical is empty where that isn't known. */
+static int
+describe(const MpGuard *guard, char *canonical, size_t size, uint64_t *mount_id, MpMounts *mounts)
+{
+	int			err;
+
+	if (!mp_canonical_path(guard->tree.fd, canonical, size))
+		canonical[0] = '\0';
+	*mount_id = plain_mount_id(guard->tree.fd);
+	err = mp_mountinfo_load(mounts);
+	return mp_judge_errno(err).fate == MP_FATE_SHORTAGE ? err : 0;
+}
+
+int
+mp_root_write(const MpRequest *request, MpWriter *w)
+{
+	char		canonical[2 * 4096] = "";
+	uint64_t	mount_id = 0;
+	MpMounts	mounts = {0};
+	MpGuard		guard;
+	int			err = 0;
+
+	mp_guard_open(&guard, &request->place);
+	if (mp_guard_holds(&guard))
+	{
+		err = describe(&guard, canonical, sizeof(canonical), &mount_id, &mounts);
+		mp_guard_compare(&guard);
+	}
+	if (guard.shortage != 0)
+		err = guard.shortage;
+	if (!mp_guard_holds(&guard))
+	{
+		/* Nothing is told of a root that isn't there or didn't hold still. */
+		canonical[0] = '\0';
+		mount_id = 0;
+		mp_mountinfo_free(&mounts);
+	}
+	mp_write_root_report(w, &guard.report);
+	write_text(w, canonical);
+	write_mounts(&mounts, canonical, mount_id, w);
+	mp_mountinfo_free(&mounts);
+	mp_guard_close(&guard);
+	return err;
+}

@@ -1,0 +1,15 @@
+/*
+ * root.h: one ROOT request: what a root is, and what is mounted below it.
+ */
+#ifndef MP_ROOT_H
+#define MP_ROOT_H
+
+#include "guard.h"
+
+/*
+ * Writes the payload of the answer.  Returns 0, or the errno of our own shortage; the writer's content
+ * is then of no use.
+ */
+extern int	mp_root_write(const MpRequest *request, MpWriter *w);
+
+#endif							/* MP_ROOT_H */

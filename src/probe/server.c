@@ -1,0 +1,414 @@
+/*
+ * server.c: one thread, one socket, one poll.
+ *
+ * This thread never touches the disk and never waits for a worker.  Workers hand their answers over
+ * under a lock and ring an eventfd.
+ *
+ *     extension                     server's thread                 workers
+ *     request 1 ------------------> parse, dispatch --------------> look-ups...
+ *     request 2 ------------------> parse, dispatch --------------> queued
+ *                                   every 250 ms, if operations
+ *             <------------ PROGRESS finished meanwhile
+ *             <------------ answer 1 <-- eventfd -----------------  done
+ *     closes the socket ----------> _exit, whatever hangs where
+ *
+ * No more than MOST_REQUESTS are taken in before their answers are out: then the socket isn't read,
+ * and the extension's writes wait.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dispatch.h"
+#include "progress.h"
+#include "server.h"
+#include "stream.h"
+
+enum
+{
+	MOST_REQUESTS = 64,
+	MOST_REQUEST_BYTES = 4 * MP_MAX_PAYLOAD,
+	PROGRESS_MS = 250,
+	FAREWELL_MS = 2000			/* to get BYE out to somebody who doesn't read */
+};
+
+typedef struct Server
+{
+	MpStream	stream;
+	MpWorkers	workers;
+	MpDispatch	dispatch;
+	bool		greeted;
+	uint32_t	idle_ms;
+
+	/* Requests taken in and not yet answered on the wire, oldest first. */
+	uint64_t	requests[MOST_REQUESTS];
+	uint32_t	n_requests;
+	size_t		request_bytes;
+
+	int64_t		idle_since;		/* ms; while n_requests is 0 */
+	int64_t		progress_at;	/* ms; when PROGRESS was last sent or thought of */
+	uint64_t	progress_count;
+	int			status;			/* MpBye once leaving */
+	int64_t		leave_at;		/* ms; 0: staying */
+
+	int			wake;			/* eventfd */
+	pthread_mutex_t lock;		/* guards the two below */
+	MpOutgoing *ready;			/* answers from workers, newest first */
+	bool		lost_answer;	/* there was no memory to hand one over */
+} Server;
+
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Called by workers, and by the server's own thread when a request couldn't be queued. */
+static void
+hand_over(void *owner, uint64_t request, size_t request_length, MpWriter *answer)
+{
+	Server	   *server = owner;
+	MpOutgoing *outgoing = answer->bad ? NULL : calloc(1, sizeof(*outgoing));
+	uint64_t	one = 1;
+
+	if (outgoing != NULL)
+	{
+		outgoing->message = *answer;
+		outgoing->answers = true;
+		outgoing->request = request;
+		outgoing->request_length = request_length;
+	}
+	else
+		mp_write_free(answer);
+	pthread_mutex_lock(&server->lock);
+	if (outgoing != NULL)
+	{
+		outgoing->next = server->ready;
+		server->ready = outgoing;
+	}
+	else
+		server->lost_answer = true;
+	pthread_mutex_unlock(&server->lock);
+	while (write(server->wake, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+/* Queues a message of the server's own; one that finds no memory is left out. */
+static void
+queue_message(Server *server, MpWriter *message)
+{
+	MpOutgoing *outgoing = message->bad ? NULL : calloc(1, sizeof(*outgoing));
+
+	if (outgoing == NULL)
+	{
+		mp_write_free(message);
+		return;
+	}
+	outgoing->message = *message;
+	mp_stream_queue(&server->stream, outgoing);
+}
+
+/* Says BYE, reads nothing any more, and leaves when that is out. */
+static void
+leave(Server *server, MpBye status, const char *what)
+{
+	MpWriter	message;
+
+	if (server->leave_at != 0)
+		return;
+	mp_write_start(&message);
+	mp_write_message(&message, MP_BYE, 0);
+	mp_write_u8(&message, (uint8_t) status);
+	mp_write_str(&message, what, strlen(what));
+	mp_write_message_end(&message);
+	queue_message(server, &message);
+	server->status = status;
+	server->leave_at = now_ms() + FAREWELL_MS;
+}
+
+static void
+greet(Server *server, const MpRequest *hello)
+{
+	MpWriter	message;
+
+	server->greeted = true;
+	server->idle_ms = hello->idle_ms;
+	mp_workers_start(&server->workers, hello->threads);
+	server->dispatch.workers = &server->workers;
+	server->dispatch.answer = hand_over;
+	server->dispatch.owner = server;
+	mp_write_start(&message);
+	mp_write_message(&message, MP_HELLO, hello->id);
+	mp_write_u32(&message, (uint32_t) getpid());
+	mp_write_message_end(&message);
+	queue_message(server, &message);
+}
+
+static void
+take_in(Server *server, const MpHeader *header)
+{
+	if (server->n_requests == 0)
+	{
+		server->progress_at = now_ms();
+		server->progress_count = mp_progress_count();
+	}
+	server->requests[server->n_requests++] = header->request;
+	server->request_bytes += header->length;
+}
+
+static void
+take_off(Server *server, const MpOutgoing *answer)
+{
+	for (uint32_t i = 0; i < server->n_requests; i++)
+	{
+		if (server->requests[i] != answer->request)
+			continue;
+		server->n_requests--;
+		memmove(&server->requests[i], &server->requests[i + 1],
+				(server->n_requests - i) * sizeof(server->requests[0]));
+		break;
+	}
+	server->request_bytes -= answer->request_length;
+	server->idle_since = now_ms();
+}
+
+static void
+answer_shortage(Server *server, const MpHeader *header)
+{
+	MpWriter	answer;
+
+	mp_write_start(&answer);
+	mp_write_shortage(&answer, header->request, ENOMEM, "no memory for the request");
+	hand_over(server, header->request, header->length, &answer);
+}
+
+static void
+receive(Server *server, const MpHeader *header, unsigned char *payload)
+{
+	MpRequest	request;
+	bool		hello = header->type == MP_HELLO;
+	int			err = ENOMEM;
+
+	memset(&request, 0, sizeof(request));
+	if (hello == server->greeted)
+	{
+		free(payload);
+		leave(server, MP_BYE_MALFORMED, hello ? "a second HELLO" : "no HELLO first");
+		return;
+	}
+	if (payload != NULL)
+		err = mp_request_parse(&request, header->type, header->request, payload, header->length);
+	if (err == EBADMSG)
+		leave(server, MP_BYE_MALFORMED, "a request that the protocol doesn't allow");
+	else if (hello && err == 0)
+		greet(server, &request);
+	else
+	{
+		take_in(server, header);
+		if (err == 0)
+			mp_dispatch(&server->dispatch, &request);
+		else
+			answer_shortage(server, header);
+	}
+	mp_request_free(&request);
+}
+
+static bool
+has_room(const Server *server)
+{
+	return server->leave_at == 0 && server->n_requests < MOST_REQUESTS &&
+		server->request_bytes < MOST_REQUEST_BYTES;
+}
+
+/* Takes in what has arrived; false when the other side is gone. */
+static bool
+receive_all(Server *server)
+{
+	MpHeader	header;
+	unsigned char *payload;
+
+	while (has_room(server))
+	{
+		switch (mp_stream_read(&server->stream, &header, &payload))
+		{
+			case MP_ARRIVED:
+				receive(server, &header, payload);
+				break;
+			case MP_NOT_YET:
+				return true;
+			case MP_CLOSED:
+				return false;
+			case MP_TRUNCATED:
+				leave(server, MP_BYE_MALFORMED, "a message cut short");
+				break;
+			case MP_BAD_HEADER:
+				leave(server, MP_BYE_MALFORMED, "a header that the protocol doesn't allow");
+				break;
+			case MP_BAD_VERSION:
+				leave(server, MP_BYE_VERSION, "another version of the protocol");
+				break;
+			case MP_TOO_LONG:
+				leave(server, MP_BYE_OVERSIZED, "a message longer than the protocol allows");
+				break;
+		}
+	}
+	return true;
+}
+
+/* Fetches the workers' answers, in the order in which they came. */
+static void
+fetch_answers(Server *server)
+{
+	MpOutgoing *newest;
+	MpOutgoing *oldest = NULL;
+	uint64_t	count;
+	bool		lost;
+
+	if (read(server->wake, &count, sizeof(count)) < 0)
+		return;
+	pthread_mutex_lock(&server->lock);
+	newest = server->ready;
+	server->ready = NULL;
+	lost = server->lost_answer;
+	pthread_mutex_unlock(&server->lock);
+	while (newest != NULL)
+	{
+		MpOutgoing *next = newest->next;
+
+		newest->next = oldest;
+		oldest = newest;
+		newest = next;
+	}
+	while (oldest != NULL)
+	{
+		MpOutgoing *next = oldest->next;
+
+		mp_stream_queue(&server->stream, oldest);
+		oldest = next;
+	}
+	if (lost)
+		leave(server, MP_BYE_INTERNAL, "no memory for an answer");
+}
+
+/* False when the other side is gone. */
+static bool
+send_all(Server *server)
+{
+	MpOutgoing *written;
+	int			err = mp_stream_write(&server->stream, &written);
+
+	while (written != NULL)
+	{
+		MpOutgoing *next = written->next;
+
+		if (written->answers)
+			take_off(server, written);
+		mp_outgoing_free(written);
+		written = next;
+	}
+	return err == 0;
+}
+
+/* A sign of life, if there was any since the last one. */
+static void
+tell_progress(Server *server)
+{
+	uint64_t	count = mp_progress_count();
+	int64_t		now = now_ms();
+	MpWriter	message;
+
+	if (server->n_requests == 0 || now - server->progress_at < PROGRESS_MS)
+		return;
+	server->progress_at = now;
+	/* Somebody who doesn't read what is there already needs no more of it. */
+	if (count == server->progress_count || server->stream.first != NULL)
+		return;
+	server->progress_count = count;
+	mp_write_start(&message);
+	mp_write_message(&message, MP_PROGRESS, server->requests[0]);
+	mp_write_u64(&message, count);
+	mp_write_message_end(&message);
+	queue_message(server, &message);
+}
+
+/* Milliseconds that poll may sleep, -1 for ever. */
+static int
+time_to_sleep(const Server *server)
+{
+	int64_t		now = now_ms();
+	int64_t		until;
+
+	if (server->leave_at != 0)
+		until = server->leave_at;
+	else if (server->n_requests > 0)
+		until = server->progress_at + PROGRESS_MS;
+	else if (server->idle_ms > 0)
+		until = server->idle_since + server->idle_ms;
+	else
+		return -1;
+	if (until <= now)
+		return 0;
+	return until - now < 60000 ? (int) (until - now) : 60000;
+}
+
+/* Waits for something to happen and deals with it; false when the other side is gone. */
+static bool
+turn(Server *server)
+{
+	struct pollfd fds[2] = {
+		{.fd = server->stream.socket, .events = POLLRDHUP},
+		{.fd = server->wake, .events = POLLIN}
+	};
+
+	if (has_room(server))
+		fds[0].events |= POLLIN;
+	if (server->stream.first != NULL)
+		fds[0].events |= POLLOUT;
+	/* While leaving, a half-closed socket is no news and would keep poll from sleeping. */
+	if (server->leave_at != 0)
+		fds[0].events &= ~POLLRDHUP;
+	if (poll(fds, 2, time_to_sleep(server)) < 0 && errno != EINTR)
+		return false;
+	if (fds[1].revents != 0)
+		fetch_answers(server);
+	if ((fds[0].revents & POLLIN) != 0 && !receive_all(server))
+		return false;
+	if ((fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0 ||
+		((fds[0].revents & POLLRDHUP) != 0 && (fds[0].revents & POLLIN) == 0))
+		return false;
+	tell_progress(server);
+	if (server->n_requests == 0 && server->idle_ms > 0 &&
+		now_ms() - server->idle_since >= server->idle_ms)
+		leave(server, MP_BYE_IDLE, "nothing to do");
+	return send_all(server);
+}
+
+int
+mp_server_run(int socket)
+{
+	/* Not on the stack: workers know it until the process ends. */
+	static Server server;
+
+	memset(&server, 0, sizeof(server));
+	mp_stream_start(&server.stream, socket);
+	pthread_mutex_init(&server.lock, NULL);
+	server.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (server.wake < 0)
+		return MP_BYE_INTERNAL;
+	server.idle_since = server.progress_at = now_ms();
+	while (turn(&server))
+	{
+		if (server.leave_at != 0 &&
+			(server.stream.first == NULL || now_ms() >= server.leave_at))
+			break;
+	}
+	return server.status;
+}

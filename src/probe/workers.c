@@ -1,0 +1,150 @@
+/*
+ * workers.c: a queue, a lock, and threads that are started when there is something to do.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "workers.h"
+
+enum
+{
+	STACK_BYTES = 512 * 1024	/* a walk by hand keeps paths of full length on it */
+};
+
+void
+mp_workers_start(MpWorkers *workers, uint32_t threads)
+{
+	memset(workers, 0, sizeof(*workers));
+	pthread_mutex_init(&workers->lock, NULL);
+	pthread_cond_init(&workers->wake, NULL);
+	if (threads == 0)
+	{
+		long		processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+		threads = processors > 0 ? (uint32_t) processors * 2 : 4;
+		if (threads < 4)
+			threads = 4;
+		if (threads > 16)
+			threads = 16;
+	}
+	workers->limit = threads < MP_MOST_THREADS ? threads : MP_MOST_THREADS;
+}
+
+/* The next step of the oldest job; waits for one.  NULL: stop.  Called and returns locked. */
+static MpJob *
+take_step(MpWorkers *workers, uint32_t *index)
+{
+	MpJob	   *job;
+
+	while (workers->first == NULL)
+	{
+		if (workers->stopping)
+			return NULL;
+		workers->idle++;
+		pthread_cond_wait(&workers->wake, &workers->lock);
+		workers->idle--;
+	}
+	job = workers->first;
+	*index = job->taken++;
+	if (job->taken == job->steps)
+	{
+		workers->first = job->next;
+		if (workers->first == NULL)
+			workers->last = NULL;
+	}
+	return job;
+}
+
+static void *
+work(void *argument)
+{
+	MpWorkers  *workers = argument;
+	MpScratch	scratch = {0};
+	MpJob	   *job;
+	uint32_t	index;
+
+	pthread_mutex_lock(&workers->lock);
+	while ((job = take_step(workers, &index)) != NULL)
+	{
+		pthread_mutex_unlock(&workers->lock);
+		job->step(job, index, &scratch);
+		pthread_mutex_lock(&workers->lock);
+		if (++job->finished == job->steps)
+		{
+			/* The last one: nobody else touches the job any more, and done may free it. */
+			pthread_mutex_unlock(&workers->lock);
+			job->done(job);
+			pthread_mutex_lock(&workers->lock);
+		}
+	}
+	workers->threads--;
+	pthread_cond_broadcast(&workers->wake);
+	pthread_mutex_unlock(&workers->lock);
+	mp_scratch_free(&scratch);
+	return NULL;
+}
+
+/* One more thread; false when there can't be one. */
+static bool
+start_thread(MpWorkers *workers)
+{
+	pthread_attr_t attributes;
+	pthread_t	thread;
+	int			err;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return false;
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	err = pthread_create(&thread, &attributes, work, workers);
+	pthread_attr_destroy(&attributes);
+	if (err == 0)
+		workers->threads++;
+	return err == 0;
+}
+
+int
+mp_workers_submit(MpWorkers *workers, MpJob *job)
+{
+	uint32_t	wanted;
+	int			err = 0;
+
+	pthread_mutex_lock(&workers->lock);
+	wanted = job->steps > workers->idle ? job->steps - workers->idle : 0;
+	while (wanted > 0 && workers->threads < workers->limit && start_thread(workers))
+		wanted--;
+	if (workers->threads == 0)
+		err = EAGAIN;
+	else
+	{
+		job->next = NULL;
+		job->taken = 0;
+		job->finished = 0;
+		if (workers->last != NULL)
+			workers->last->next = job;
+		else
+			workers->first = job;
+		workers->last = job;
+		if (job->steps > 1)
+			pthread_cond_broadcast(&workers->wake);
+		else
+			pthread_cond_signal(&workers->wake);
+	}
+	pthread_mutex_unlock(&workers->lock);
+	return err;
+}
+
+void
+mp_workers_stop(MpWorkers *workers)
+{
+	pthread_mutex_lock(&workers->lock);
+	workers->stopping = true;
+	pthread_cond_broadcast(&workers->wake);
+	while (workers->threads > 0)
+		pthread_cond_wait(&workers->wake, &workers->lock);
+	pthread_mutex_unlock(&workers->lock);
+	pthread_cond_destroy(&workers->wake);
+	pthread_mutex_destroy(&workers->lock);
+}
