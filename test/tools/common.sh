@@ -22,5 +22,5 @@ server_bindir() { "${PG_CONFIG:-pg_config}" --bindir; }
 # Settings that make a server use the extension installed under a private prefix (DESTDIR).
 private_settings() {
     printf "extension_destdir = '%s'\n" "$1"
-    printf "dynamic_library_path = '\$libdir:%s%s'\n" "$1" "$("${PG_CONFIG:-pg_config}" --pkglibdir)"
+    printf "dynamic_library_path = '%s%s:\$libdir'\n" "$1" "$("${PG_CONFIG:-pg_config}" --pkglibdir)"
 }
