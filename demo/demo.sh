@@ -38,7 +38,8 @@ for n in 09 10 11 12; do make_jpeg "$disk/2024/birthday/IMG_$n.jpg"; done
 for n in 13 14 15; do make_jpeg "$usb/old/IMG_$n.jpg"; done
 test/tools/server start "$server"
 test/tools/server psql "$server" -q -c 'CREATE DATABASE photos'
-quiet_psql -o /dev/null -f test/fixtures/librephotos_2024_10.sql -f test/tools/sample_library.sql
+quiet_psql -o /dev/null -f test/fixtures/librephotos_2024_10.sql -f test/fixtures/put.sql \
+    -f test/tools/sample_library.sql
 quiet_psql -o /dev/null <<'SQL'
 SELECT sample.add_owner(42, '/data');
 SELECT sample.add_photos(42, array_agg(path)) FROM (

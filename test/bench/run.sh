@@ -35,7 +35,8 @@ make_tree() {
 
 make_library() {
     test/tools/server psql "$server" -q -c 'CREATE DATABASE library'
-    psql -o /dev/null -f test/fixtures/librephotos_2024_10.sql -f test/tools/sample_library.sql
+    psql -o /dev/null -f test/fixtures/librephotos_2024_10.sql -f test/fixtures/put.sql \
+        -f test/tools/sample_library.sql
     psql -o /dev/null <<SQL
 SELECT sample.add_owner(7, '/data');
 SELECT sample.add_photos(7, array_agg(format('/data/%s/IMG_%s.jpg',

@@ -80,7 +80,8 @@ sub restore_library
     else
     {
         diag('*** no real dump (MISSING_PHOTOS_DUMP): the project\'s own fixture stands in');
-        PostgreSQL::Test::Utils::system_or_bail("$psql -f test/fixtures/librephotos_2024_03.sql");
+        PostgreSQL::Test::Utils::system_or_bail(
+            "$psql -f test/fixtures/librephotos_2024_03.sql -f test/fixtures/put.sql");
     }
     PostgreSQL::Test::Utils::system_or_bail("$psql -f test/tools/sample_library.sql");
     return if $dump && -r $dump;

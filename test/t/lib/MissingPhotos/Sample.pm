@@ -28,7 +28,8 @@ sub create_library
 {
     my ($node, $database) = @_;
     $node->safe_psql('postgres', "CREATE DATABASE $database");
-    for my $file ('test/fixtures/librephotos_2024_10.sql', 'test/tools/sample_library.sql')
+    for my $file ('test/fixtures/librephotos_2024_10.sql', 'test/fixtures/put.sql',
+        'test/tools/sample_library.sql')
     {
         system_or_bail($node->installed_command('psql'), '-Xq', '-v', 'ON_ERROR_STOP=1',
             '-o', '/dev/null', '-d', $node->connstr($database), '-f', $file);
