@@ -5,6 +5,7 @@
 # failed, whatever it returned.
 
 SUITES="layout compilers unit contract regress isolation tap"
+LONG_SUITES="$SUITES fuzz"
 
 regress_files() { "$PG_CONFIG" --pgxs | sed "s,src/makefiles/pgxs.mk,src/test,"; }
 
@@ -41,7 +42,13 @@ clang_name() {
 }
 
 suite_unit() {
-    (cd "$work/tree" && as_server "${MAKE:-make}" --no-print-directory PG_CONFIG="$PG_CONFIG" check-unit)
+    (cd "$work/tree" && as_server env HARNESS_VERBOSE=1 \
+        "${MAKE:-make}" --no-print-directory PG_CONFIG="$PG_CONFIG" check-unit)
+}
+
+suite_fuzz() {
+    (cd "$work/tree" && as_server "${MAKE:-make}" --no-print-directory PG_CONFIG="$PG_CONFIG" \
+        FUZZ_CC="$(clang_name)" fuzz) && echo "ok 1 - the fuzzers found nothing"
 }
 
 suite_contract() {
@@ -110,10 +117,14 @@ count_results() {
 
 run_suites() {
     local suite status passed failed total_passed=0 total_failed=0
+    local suites=${MISSING_PHOTOS_SUITES:-$SUITES}
+    if [ -n "${MISSING_PHOTOS_LONG:-}" ]; then
+        suites=${MISSING_PHOTOS_SUITES:-$LONG_SUITES}
+    fi
     rm -rf "$logs"
     mkdir -p "$logs"
     test/tools/server start "$work/server"
-    for suite in ${MISSING_PHOTOS_SUITES:-$SUITES}; do
+    for suite in $suites; do
         status=0
         SECONDS=0
         "suite_$suite" >"$logs/$suite.log" 2>&1 || status=$?
