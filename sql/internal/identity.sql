@@ -36,16 +36,20 @@ $$;
 COMMENT ON FUNCTION missing_photos.note_folders IS
 	'notes that all files of these folders have their identity noted';
 
-CREATE FUNCTION missing_photos.belief(files text[], sizes bigint[], mtimes bigint[])
-RETURNS TABLE (ordinal integer, known boolean, same boolean)
+CREATE FUNCTION missing_photos.belief(
+	photos text[], files text[], sizes bigint[], mtimes bigint[])
+RETURNS TABLE (ordinal integer, known boolean, same boolean, was_main boolean, main_after text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- An inode number alone proves nothing: file systems give it to the next file.
 	SELECT back.ordinal::integer, known.file IS NOT NULL,
-	       COALESCE(known.size = back.size AND known.mtime_ns = back.mtime_ns, false)
-	  FROM unnest(files, sizes, mtimes) WITH ORDINALITY AS back (file, size, mtime_ns, ordinal)
+	       COALESCE(known.size = back.size AND known.mtime_ns = back.mtime_ns, false),
+	       COALESCE(lost.was_main, false), lost.main_after
+	  FROM unnest(photos, files, sizes, mtimes)
+	       WITH ORDINALITY AS back (photo, file, size, mtime_ns, ordinal)
 	  LEFT JOIN missing_photos.file_identity AS known ON known.file = back.file
+	  LEFT JOIN missing_photos.loss AS lost ON lost.photo = back.photo AND lost.file = back.file
 $$;
 COMMENT ON FUNCTION missing_photos.belief IS
-	'for files that are back: whether we knew what they looked like, and whether they still do (size and modification time)';
+	'for files that are back: whether we knew what they looked like, whether they still do (size and modification time), and what their photo lost with them';

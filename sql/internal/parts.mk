@@ -1,6 +1,7 @@
 SQL_INTERNAL = \
 	sql/internal/schema.sql \
 	sql/internal/tables.sql \
+	sql/internal/root.sql \
 	sql/internal/identity.sql \
 	sql/internal/record.sql \
 	sql/internal/job.sql

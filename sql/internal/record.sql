@@ -52,18 +52,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.record_returns IS 'forgets losses that are made good';
 
-CREATE FUNCTION missing_photos.losses(owner text, photo text)
-RETURNS TABLE (photo text, file text, was_main boolean, main_after text)
+CREATE FUNCTION missing_photos.losses(
+	owner text, photo text, OUT photos text[], OUT files text[])
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT lost.photo, lost.file, lost.was_main, lost.main_after
+	SELECT COALESCE(array_agg(lost.photo ORDER BY lost.photo, lost.file), '{}'),
+	       COALESCE(array_agg(lost.file ORDER BY lost.photo, lost.file), '{}')
 	  FROM missing_photos.loss AS lost
 	 WHERE lost.owner = losses.owner
 	   AND (losses.photo IS NULL OR lost.photo = losses.photo)
 $$;
 COMMENT ON FUNCTION missing_photos.losses IS
-	'the links an owner, or one photo, lost to scans';
+	'the links an owner, or one photo, lost to scans, as parallel arrays';
+
+CREATE FUNCTION missing_photos.forget_losses(photos text[], files text[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM missing_photos.loss AS lost
+	 USING unnest(photos, files) AS back (photo, file)
+	 WHERE lost.photo = back.photo AND lost.file = back.file
+$$;
+COMMENT ON FUNCTION missing_photos.forget_losses IS
+	'forgets losses that the application itself made good';
 
 CREATE FUNCTION missing_photos.record_doubts(
 	job_id uuid, owner text, photo text, photos text[], files text[], paths text[],
@@ -122,19 +135,26 @@ COMMENT ON FUNCTION missing_photos.record_root_doubts IS
 	'replaces what is known of roots below which nothing could be judged';
 
 CREATE FUNCTION missing_photos.record_root_state(
-	app_path text, state text, reason text, healthy boolean)
+	app_path text, state text, reason text, after_scan boolean)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+	-- Another session's open transaction may hold the row; what it found is as good as ours.
 	UPDATE missing_photos.registered_root AS root
 	   SET state = record_root_state.state::missing_photos.file_state,
 	       reason = record_root_state.reason,
 	       state_since = CASE WHEN root.state = record_root_state.state::missing_photos.file_state
 	                          THEN root.state_since ELSE now() END,
-	       last_healthy = CASE WHEN healthy THEN now() ELSE root.last_healthy END
-	 WHERE root.app_path = record_root_state.app_path
-	   AND (healthy OR root.state <> record_root_state.state::missing_photos.file_state
-	        OR root.reason IS DISTINCT FROM record_root_state.reason)
+	       last_healthy = CASE WHEN record_root_state.state = 'present'
+	                           THEN now() ELSE root.last_healthy END
+	 WHERE root.app_path IN (
+	           SELECT held.app_path FROM missing_photos.registered_root AS held
+	            WHERE held.app_path = record_root_state.app_path
+	              AND ((after_scan AND record_root_state.state = 'present')
+	                   OR held.state <> record_root_state.state::missing_photos.file_state
+	                   OR held.reason IS DISTINCT FROM record_root_state.reason)
+	              FOR NO KEY UPDATE SKIP LOCKED)
 $$;
-COMMENT ON FUNCTION missing_photos.record_root_state IS 'notes how a root was found';
+COMMENT ON FUNCTION missing_photos.record_root_state IS
+	'notes how a root was found; a root as healthy as before is written only after a scan';

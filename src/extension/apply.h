@@ -1,0 +1,50 @@
+/*
+ * apply.h: bringing the library in line with what was judged.
+ *
+ * The library's functions are called as the caller; they lock, look again whether their rows still
+ * say what was judged, and tell what they changed.  Exactly that is then recorded as the
+ * extension's owner.
+ */
+#ifndef MISSING_PHOTOS_APPLY_H
+#define MISSING_PHOTOS_APPLY_H
+
+#include "columns.h"
+
+typedef struct Changes
+{
+	const char *owner;
+	Datum		job_id;			/* uuid */
+	bool		has_job;
+	int64		missing;		/* files newly flagged */
+	int64		restored;		/* files that are back */
+	int64		busy;			/* rows that others held locked; left as they are */
+} Changes;
+
+/* Columns of rows to be marked missing, and of rows to be marked present. */
+enum
+{
+	MISSING_PHOTO, MISSING_FILE, MISSING_PATH, MISSING_REASON, MISSING_COLUMNS
+};
+
+enum
+{
+	BACK_PHOTO, BACK_FILE, BACK_PATH, BACK_MAIN, BACK_MAIN_AFTER, BACK_COLUMNS
+};
+
+enum
+{
+	DOUBT_PHOTO, DOUBT_FILE, DOUBT_PATH, DOUBT_STATE, DOUBT_REASON, DOUBT_ERRNO, DOUBT_COLUMNS
+};
+
+extern Columns *apply_missing_columns(MemoryContext parent);
+extern Columns *apply_back_columns(MemoryContext parent);
+extern Columns *apply_doubt_columns(MemoryContext parent);
+
+/* Both need an SPI connection and allocate in the current memory context. */
+extern void apply_missing(Changes *changes, const Columns *rows);
+extern void apply_back(Changes *changes, const Columns *rows);
+
+/* Replaces what is known of files in doubt: of one photo, or of all of the owner's (NULL). */
+extern void apply_doubts(const Changes *changes, const char *photo, const Columns *doubts);
+
+#endif							/* MISSING_PHOTOS_APPLY_H */

@@ -1,0 +1,301 @@
+/*
+ * check_files.c: one photo, looked at now: check_files, and whether its media is gone.
+ *
+ * The same rules as a scan, for one photo: its linked files and those it lost are judged, gone ones
+ * are unlinked and flagged, files that are back are linked again.  All of it is done before the
+ * first row is returned.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+#include "utils/tuplestore.h"
+
+#include "apply.h"
+#include "found.h"
+#include "judge.h"
+#include "learn.h"
+#include "library.h"
+#include "reasons.h"
+#include "restore.h"
+#include "sql_calls.h"
+
+PG_FUNCTION_INFO_V1(missing_photos_check_files);
+PG_FUNCTION_INFO_V1(missing_photos_media_is_gone);
+
+typedef struct Check
+{
+	const char *photo;
+	char	   *owner;
+	RootTable  *roots;
+	Found	   *found;
+	Changes		changes;
+	Columns    *doubts;
+} Check;
+
+static bool
+take_all(void *unused, const FileRow *row)
+{
+	return true;
+}
+
+/* The photo's owner; an error when there is no such photo, or the caller may not see it. */
+static char *
+owner_of(const char *photo)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, photo);
+	call_as_caller("SELECT p.owner FROM missing_photos.library_photo($1) AS p", &a);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("photo \"%s\" does not exist", photo),
+				 errhint("Give a photo's key as the library holds it.")));
+	return result_text(0, 1);
+}
+
+/* Judges the photo's files, those it lost too; every row ends up in check->found. */
+static void
+judge_photo(Check *check)
+{
+	Arguments	a = {0};
+	Judge	   *judge;
+	Stream	   *stream;
+
+	check->found = found_make(CurrentMemoryContext, false);
+	judge = judge_make(CurrentMemoryContext, check->roots, JUDGE_ALL, found_take, check->found);
+	stream = stream_make(CurrentMemoryContext, judge, take_all, NULL, false);
+	argument_text(&a, check->photo);
+	stream_fetch(stream,
+				 "SELECT f.photo, f.file, f.path, f.flagged, f.readonly"
+				 "  FROM missing_photos.library_photo_files($1) AS f", &a, 0);
+	library_stream_lost(stream, check->owner, check->photo);
+	while (stream_feed(stream, 1000))
+		;
+	judge_finish(judge);
+	stream_free(stream);
+	judge_free(judge);
+}
+
+static bool
+is_lost_already(const FileRow *row)
+{
+	return (row->flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0;
+}
+
+static void
+add_missing(Columns *rows, const FoundRow *found)
+{
+	columns_add_row(rows);
+	columns_set_text(rows, MISSING_PHOTO, found->row.photo, found->row.photo_length);
+	columns_set_text(rows, MISSING_FILE, found->row.file, found->row.file_length);
+	columns_set_text(rows, MISSING_PATH, found->row.path, found->row.path_length);
+	columns_set_cstring(rows, MISSING_REASON,
+						reason_text(found->judgement.reason, found->judgement.err));
+}
+
+static void
+add_doubt(Columns *doubts, const FoundRow *found)
+{
+	columns_add_row(doubts);
+	columns_set_text(doubts, DOUBT_PHOTO, found->row.photo, found->row.photo_length);
+	columns_set_text(doubts, DOUBT_FILE, found->row.file, found->row.file_length);
+	columns_set_text(doubts, DOUBT_PATH, found->row.path, found->row.path_length);
+	columns_set_cstring(doubts, DOUBT_STATE, verdict_name(found->judgement.verdict));
+	columns_set_cstring(doubts, DOUBT_REASON,
+						reason_text(found->judgement.reason, found->judgement.err));
+	columns_set_int4(doubts, DOUBT_ERRNO, found->judgement.err);
+}
+
+/* Brings the library in line with what was found. */
+static void
+apply_found(Check *check)
+{
+	Columns    *missing = apply_missing_columns(CurrentMemoryContext);
+	Restore    *restore = restore_make(CurrentMemoryContext, &check->changes, check->roots,
+									   check->doubts);
+	FoundRow	next;
+
+	found_rewind(check->found);
+	while (found_next(check->found, &next))
+	{
+		const FileRow *row = &next.row;
+
+		if (next.judgement.verdict == MP_PRESENT && is_lost_already(row))
+			restore_add(restore, &next);
+		else if (next.judgement.verdict == MP_MISSING &&
+				 (row->flags & (ROW_READONLY | ROW_UNLINKED)) == 0)
+			add_missing(missing, &next);
+		else if (next.judgement.verdict != MP_PRESENT && !is_lost_already(row))
+			add_doubt(check->doubts, &next);
+	}
+	restore_ask(restore);
+	restore_read(restore);
+	apply_missing(&check->changes, missing);
+	restore_apply(restore);
+	apply_doubts(&check->changes, check->photo, check->doubts);
+	roots_record(check->roots, false);
+}
+
+/* Notes what the healthy ones look like; files in doubt have no folder to be taken out of here. */
+static void
+learn_found(Check *check)
+{
+	Folders    *folders = folders_make(CurrentMemoryContext);
+
+	found_rewind(check->found);
+	while (learn_some(check->found, folders, 1000))
+		;
+}
+
+enum
+{
+	OUT_FILE, OUT_PATH, OUT_STATE, OUT_REASON, OUT_COLUMNS
+};
+
+static Datum
+state_datum(MpVerdict verdict, Oid type)
+{
+	const char *name = verdict_name(verdict);
+	HeapTuple	tuple = SearchSysCache2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(name));
+	Oid			value;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "type missing_photos.file_state has no value \"%s\"", name);
+	value = ((Form_pg_enum) GETSTRUCT(tuple))->oid;
+	ReleaseSysCache(tuple);
+	return ObjectIdGetDatum(value);
+}
+
+static void
+put_row(Tuplestorestate *store, TupleDesc shape, const FoundRow *found)
+{
+	const FileRow *row = &found->row;
+	const char *reason = reason_text(found->judgement.reason, found->judgement.err);
+	Datum		values[OUT_COLUMNS] = {0};
+	bool		nulls[OUT_COLUMNS] = {false};
+
+	values[OUT_FILE] = PointerGetDatum(cstring_to_text_with_len(row->file, row->file_length));
+	nulls[OUT_PATH] = row->path == NULL;
+	if (row->path != NULL)
+		values[OUT_PATH] = PointerGetDatum(cstring_to_text_with_len(row->path, row->path_length));
+	values[OUT_STATE] = state_datum(found->judgement.verdict, TupleDescAttr(shape, OUT_STATE)->atttypid);
+	nulls[OUT_REASON] = reason == NULL;
+	if (reason != NULL)
+		values[OUT_REASON] = CStringGetTextDatum(reason);
+	tuplestore_putvalues(store, shape, values, nulls);
+}
+
+static void
+return_found(Check *check, ReturnSetInfo *result)
+{
+	FoundRow	next;
+
+	found_rewind(check->found);
+	while (found_next(check->found, &next))
+		put_row(result->setResult, result->setDesc, &next);
+}
+
+/* The result set, made by hand: 14 and 15 name the helper differently. */
+static void
+begin_result(FunctionCallInfo fcinfo)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext old;
+	TupleDesc	shape;
+
+	if (result == NULL || !IsA(result, ReturnSetInfo) ||
+		(result->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("check_files returns a set, which is not accepted here"),
+				 errhint("SELECT * FROM check_files(photo).")));
+	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
+	result->returnMode = SFRM_Materialize;
+	result->setDesc = BlessTupleDesc(CreateTupleDescCopy(shape));
+	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
+											  false, work_mem);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+begin_check(Check *check, const char *photo)
+{
+	memset(check, 0, sizeof(*check));
+	library_check();
+	check->photo = photo;
+	check->owner = owner_of(photo);
+	check->roots = roots_load();
+	check->changes.owner = check->owner;
+	check->doubts = apply_doubt_columns(CurrentMemoryContext);
+}
+
+Datum
+missing_photos_check_files(PG_FUNCTION_ARGS)
+{
+	char	   *photo = library_id(fcinfo, 0, "photo");
+	Check		check;
+
+	begin_result(fcinfo);
+	SPI_connect();
+	begin_check(&check, photo);
+	judge_photo(&check);
+	apply_found(&check);
+	learn_found(&check);
+	return_found(&check, (ReturnSetInfo *) fcinfo->resultinfo);
+	found_free(check.found);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* Whether all of the photo's media files, as linked now, are gone from the disk. */
+static bool
+media_is_gone(const char *photo, RootTable *roots)
+{
+	Found	   *found = found_make(CurrentMemoryContext, false);
+	Judge	   *judge = judge_make(CurrentMemoryContext, roots, JUDGE_ALL, found_take, found);
+	Stream	   *stream = stream_make(CurrentMemoryContext, judge, take_all, NULL, false);
+	Arguments	a = {0};
+	FoundRow	next;
+	bool		gone = true;
+
+	argument_text(&a, photo);
+	stream_fetch(stream,
+				 "SELECT f.photo, f.file, f.path, f.flagged, f.readonly"
+				 "  FROM missing_photos.library_photo_files($1) AS f"
+				 " WHERE f.media AND NOT f.flagged", &a, 0);
+	while (stream_feed(stream, 1000))
+		;
+	judge_finish(judge);
+	while (gone && found_next(found, &next))
+		gone = next.judgement.verdict == MP_MISSING;
+	stream_free(stream);
+	judge_free(judge);
+	found_free(found);
+	return gone;
+}
+
+Datum
+missing_photos_media_is_gone(PG_FUNCTION_ARGS)
+{
+	char	   *photo = library_id(fcinfo, 0, "photo");
+	bool		gone;
+
+	SPI_connect();
+	library_check();
+	(void) owner_of(photo);
+	gone = media_is_gone(photo, roots_load());
+	SPI_finish();
+	PG_RETURN_BOOL(gone);
+}

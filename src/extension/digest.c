@@ -1,0 +1,81 @@
+/* digest.c: the digest of one file's content, read by the probe; see digest.h. */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "digest.h"
+#include "probe_client.h"
+
+static void
+conclude(Digest *digest, MpVerdict verdict, MpReason reason, int err)
+{
+	digest->verdict = verdict;
+	digest->reason = reason;
+	digest->err = err;
+}
+
+static void
+read_answer(Root *root, MpReader *reader, Digest *digest)
+{
+	MpRootReport report;
+	MpVerdict	verdict;
+	MpReason	reason;
+	int			err;
+	int			length;
+
+	mp_read_root_report(reader, &report);
+	verdict = mp_read_u8(reader);
+	reason = mp_read_u8(reader);
+	err = mp_read_u16(reader);
+	mp_read_identity(reader, &digest->identity);
+	length = mp_read_u8(reader);
+	if (length * 2 >= MAX_DIGEST_TEXT || reader->bad || reader->end - reader->at != length)
+		probe_malformed();
+	hex_encode((const char *) reader->at, length, digest->text);
+	digest->text[length * 2] = '\0';
+	if (roots_judge(root, &report))
+		conclude(digest, verdict, reason, err);
+	else
+		conclude(digest, MP_UNREACHABLE, root->reason, root->err);
+}
+
+void
+digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algorithm,
+			Digest *digest)
+{
+	Root	   *root = roots_find(roots, path, length);
+	ProbeAnswer answer;
+	MpWriter   *w;
+
+	memset(digest, 0, sizeof(*digest));
+	if (root == NULL)
+	{
+		conclude(digest, MP_INVALID, MP_OUTSIDE_ROOTS, 0);
+		return;
+	}
+	if (root->verdict != MP_PRESENT)
+	{
+		conclude(digest, MP_UNREACHABLE, root->reason, root->err);
+		return;
+	}
+	if (length > MP_MAX_PATH)
+	{
+		conclude(digest, MP_INVALID, MP_BAD_PATH, 0);
+		return;
+	}
+	w = probe_request(MP_HASH);
+	roots_write_place(roots, root, w);
+	mp_write_str(w, path + root->app_length + 1, length - root->app_length - 1);
+	mp_write_u8(w, algorithm);
+	(void) probe_send();
+	if (probe_wait(&answer) == PROBE_ANSWER)
+	{
+		read_answer(root, &answer.body, digest);
+		probe_answer_done(&answer);
+	}
+	else
+	{
+		roots_doubt(root, MP_TIMED_OUT, 0);
+		conclude(digest, MP_UNREACHABLE, MP_TIMED_OUT, 0);
+	}
+}

@@ -1,0 +1,62 @@
+/* learn.c: noting what files look like while they are healthy; see learn.h. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+
+#include "learn.h"
+#include "sql_calls.h"
+
+enum
+{
+	I_FILE, I_FSID, I_INODE, I_SIZE, I_MTIME, I_CTIME, I_COLUMNS
+};
+
+bool
+learn_some(Found *found, Folders *folders, int most)
+{
+	static const Oid types[I_COLUMNS] = {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
+	Columns    *columns = columns_make(CurrentMemoryContext, I_COLUMNS, types);
+	Arguments	a = {0};
+	FoundRow	next;
+	bool		more = true;
+
+	while (columns->n_rows < most && (more = found_next(found, &next)))
+	{
+		const MpIdentity *identity = next.judgement.identity;
+
+		if (next.judgement.verdict != MP_PRESENT || identity == NULL)
+		{
+			folders_fail(folders, &next.row);
+			continue;
+		}
+		columns_add_row(columns);
+		columns_set_text(columns, I_FILE, next.row.file, next.row.file_length);
+		columns_set_int8(columns, I_FSID, identity->fsid);
+		columns_set_int8(columns, I_INODE, identity->inode);
+		columns_set_int8(columns, I_SIZE, identity->size);
+		columns_set_int8(columns, I_MTIME, identity->mtime_ns);
+		columns_set_int8(columns, I_CTIME, identity->ctime_ns);
+	}
+	if (columns->n_rows > 0)
+	{
+		argument_columns(&a, columns);
+		call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6)", &a);
+	}
+	columns_free(columns);
+	return more;
+}
+
+void
+learn_folders(const Folders *folders, const char *owner)
+{
+	static const Oid types[2] = {TEXTOID, INT8OID};
+	Columns    *columns = columns_make(CurrentMemoryContext, 2, types);
+	Arguments	a = {0};
+
+	folders_collect(folders, columns);
+	argument_text(&a, owner);
+	argument_columns(&a, columns);
+	call_as_owner("SELECT missing_photos.note_folders($1, $2, $3)", &a);
+	columns_free(columns);
+}

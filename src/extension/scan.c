@@ -1,0 +1,292 @@
+/*
+ * scan.c: scan_missing and scan_missing_photos.
+ *
+ * A scan judges everything first and writes no library row; then it applies what it found.  The
+ * function does so in its caller's transaction; an error takes everything back.  The procedure
+ * commits after each step, so that its progress shows, nothing is done twice over, and no
+ * transaction with a snapshot is open while the disk is read; when a step fails, the step alone is
+ * rolled back and the job ends as failed.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "nodes/parsenodes.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "library.h"
+#include "scan.h"
+#include "scan_lock.h"
+
+PG_FUNCTION_INFO_V1(missing_photos_scan_missing);
+PG_FUNCTION_INFO_V1(missing_photos_scan_missing_photos);
+
+#define FUNCTION_BATCH 5000
+
+typedef void (*ScanStep) (OwnerScan *scan);
+
+static void fail(OwnerScan *scan, ErrorData *error) pg_attribute_noreturn();
+
+/*
+ * Runs a step in a subtransaction, so that after an error the SPI connection is as it was before;
+ * returns the error, or NULL.
+ */
+static ErrorData *
+try_step(OwnerScan *scan, void (*step) (OwnerScan *scan, void *arg), void *arg)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		step(scan, arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(scan->context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+static void
+call_step(OwnerScan *scan, void *arg)
+{
+	(*(ScanStep *) arg) (scan);
+}
+
+static void
+run(OwnerScan *scan, ScanStep step)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(scan->round_context);
+	if (!scan->commits)
+	{
+		step(scan);
+		return;
+	}
+	error = try_step(scan, call_step, &step);
+	if (error != NULL)
+		fail(scan, error);
+	SPI_commit();
+}
+
+static void
+call_fail_job(OwnerScan *scan, void *arg)
+{
+	scan_fail_job(scan, ((ErrorData *) arg)->message);
+}
+
+/* Ends the job as failed and raises the error again. */
+static void
+fail(OwnerScan *scan, ErrorData *error)
+{
+	scan_close(scan);
+	SPI_rollback();
+	/* Should even this fail, the first error is the one to tell. */
+	if (try_step(scan, call_fail_job, error) == NULL)
+		SPI_commit();
+	else
+		SPI_rollback();
+	ReThrowError(error);
+}
+
+static void
+run_while_more(OwnerScan *scan, ScanStep step)
+{
+	do
+		run(scan, step);
+	while (scan->more);
+}
+
+/* Files that are back, a batch at a time. */
+static void
+run_back(OwnerScan *scan)
+{
+	for (;;)
+	{
+		run(scan, scan_ask_back);
+		if (!scan->more)
+			return;
+		run(scan, scan_read_back);
+		run(scan, scan_take_back);
+	}
+}
+
+static void
+run_scan(OwnerScan *scan)
+{
+	run(scan, scan_begin_job);
+	run(scan, scan_fetch);
+	run_while_more(scan, scan_judge);
+	found_rewind(scan->found);
+	run_while_more(scan, scan_take_missing);
+	found_rewind(scan->found);
+	run_back(scan);
+	run(scan, scan_take_doubts);
+	run(scan, scan_fetch_new);
+	if (scan->more)
+	{
+		run_while_more(scan, scan_look_at_new);
+		run_while_more(scan, scan_note_new);
+	}
+	run(scan, scan_end_job);
+	scan_close(scan);
+}
+
+static Datum
+make_job_id(NullableDatum given)
+{
+	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
+	Datum		from = given.isnull ? DirectFunctionCall1(gen_random_uuid, (Datum) 0) : given.value;
+
+	memcpy(id, DatumGetUUIDP(from), sizeof(pg_uuid_t));
+	return UUIDPGetDatum(id);
+}
+
+static OwnerScan *
+make_scan(MemoryContext parent, const char *owner, int batch_size, bool force,
+		  NullableDatum job_id, bool commits)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "missing_photos scan",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	OwnerScan	   *scan = palloc0(sizeof(OwnerScan));
+
+	scan->context = context;
+	scan->round_context = AllocSetContextCreate(context, "missing_photos scan round",
+												ALLOCSET_DEFAULT_SIZES);
+	scan->commits = commits;
+	scan->force = force;
+	scan->batch_size = batch_size;
+	scan->owner = pstrdup(owner);
+	scan->folders = folders_make(context);
+	scan->doubts = apply_doubt_columns(context);
+	scan->changes.owner = scan->owner;
+	scan->changes.job_id = make_job_id(job_id);
+	scan->changes.has_job = true;
+	MemoryContextSwitchTo(old);
+	return scan;
+}
+
+static Interval *
+elapsed_since(TimestampTz start)
+{
+	Interval   *elapsed = palloc0(sizeof(Interval));
+
+	elapsed->time = GetCurrentTimestamp() - start;
+	return elapsed;
+}
+
+enum
+{
+	OUT_JOB, OUT_PHOTOS, OUT_FILES, OUT_MISSING, OUT_RESTORED, OUT_UNREACHABLE, OUT_INVALID, OUT_HELD, OUT_ELAPSED,
+	OUT_COLUMNS
+};
+
+static Datum
+make_result(FunctionCallInfo fcinfo, const OwnerScan *scan, TimestampTz start)
+{
+	TupleDesc	shape;
+	Datum		values[OUT_COLUMNS];
+	bool		nulls[OUT_COLUMNS] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[OUT_JOB] = scan->changes.job_id;
+	values[OUT_PHOTOS] = Int64GetDatum(scan->photos);
+	values[OUT_FILES] = Int64GetDatum(scan->files);
+	values[OUT_MISSING] = Int64GetDatum(scan->changes.missing);
+	values[OUT_RESTORED] = Int64GetDatum(scan->changes.restored);
+	values[OUT_UNREACHABLE] = Int64GetDatum(scan->unreachable);
+	values[OUT_INVALID] = Int64GetDatum(scan->invalid);
+	values[OUT_HELD] = BoolGetDatum(false);
+	values[OUT_ELAPSED] = IntervalPGetDatum(elapsed_since(start));
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values, nulls));
+}
+
+Datum
+missing_photos_scan_missing(PG_FUNCTION_ARGS)
+{
+	TimestampTz start = GetCurrentTimestamp();
+	char	   *owner = library_id(fcinfo, 0, "owner");
+	bool		force = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	MemoryContext context = CurrentMemoryContext;
+	OwnerScan	   *scan;
+
+	SPI_connect();
+	library_check();
+	library_require_owner(owner);
+	scan_lock_take(owner, false);
+	scan = make_scan(context, owner, FUNCTION_BATCH, force, fcinfo->args[2], false);
+	run_scan(scan);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return make_result(fcinfo, scan, start);
+}
+
+/* A procedure that commits can't run inside somebody's transaction. */
+static void
+require_own_transaction(FunctionCallInfo fcinfo)
+{
+	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic)
+		ereport(ERROR,
+				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+				 errmsg("scan_missing_photos cannot run inside a transaction block"),
+				 errdetail("It commits after each batch."),
+				 errhint("CALL it as a statement of its own, outside BEGIN and outside an ORM's "
+						 "atomic block, or use SELECT scan_missing(owner), which doesn't commit.")));
+}
+
+Datum
+missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
+{
+	char	   *owner;
+	int			batch_size = PG_ARGISNULL(1) ? FUNCTION_BATCH : PG_GETARG_INT32(1);
+	bool		force = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	OwnerScan	   *scan;
+
+	require_own_transaction(fcinfo);
+	owner = library_id(fcinfo, 0, "owner");
+	if (batch_size < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("batch_size must be at least 1"),
+				 errhint("5000 is the default.")));
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	library_check();
+	library_require_owner(owner);
+	scan_lock_take(owner, true);
+	scan = make_scan(PortalContext, owner, batch_size, force, fcinfo->args[3], true);
+	PG_TRY();
+	{
+		run_scan(scan);
+	}
+	PG_FINALLY();
+	{
+		scan_lock_release(scan->owner);
+	}
+	PG_END_TRY();
+	MemoryContextDelete(scan->context);
+	SPI_finish();
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,64 @@
+/*
+ * scan.h: one scan of one owner, as its steps see it.  scan.c puts the steps in order, scan_steps.c
+ * takes them.
+ */
+#ifndef MISSING_PHOTOS_SCAN_H
+#define MISSING_PHOTOS_SCAN_H
+
+#include "apply.h"
+#include "folders.h"
+#include "found.h"
+#include "judge.h"
+#include "restore.h"
+#include "roots.h"
+#include "stream.h"
+
+typedef struct OwnerScan
+{
+	MemoryContext context;		/* lives as long as the scan */
+	MemoryContext round_context;	/* of a batch being acted on */
+	bool		commits;		/* a procedure that may commit, and does after each step */
+	bool		force;
+	int			batch_size;
+	const char *owner;
+	RootTable  *roots;
+	Folders    *folders;
+	Judge	   *judge;
+	Stream	   *stream;
+	Found	   *found;			/* news of the first look */
+	Found	   *again;			/* what a second look made doubtful */
+	Restore    *restore;		/* the batch of files that are back, being acted on */
+	Columns    *doubts;
+	Changes		changes;
+	int64		photos;
+	int64		files;
+	int64		unreachable;
+	int64		invalid;
+	bool		more;			/* said by a step that takes part of its work at a time */
+} OwnerScan;
+
+/* Closes what an error would leave open; memory goes with its context. */
+extern void scan_close(OwnerScan *scan);
+
+/*
+ * The steps, in their order.  Those that set `more` are repeated while it is true.  Each runs in a
+ * transaction of its own when the scan commits; steps that read the disk come before the SQL of
+ * the same step, or have a step to themselves.
+ */
+extern void scan_begin_job(OwnerScan *scan);
+extern void scan_fetch(OwnerScan *scan);
+extern void scan_judge(OwnerScan *scan);		/* more */
+extern void scan_take_missing(OwnerScan *scan);	/* more */
+extern void scan_ask_back(OwnerScan *scan);	/* more: whether there is a batch to read and take */
+extern void scan_read_back(OwnerScan *scan);
+extern void scan_take_back(OwnerScan *scan);
+extern void scan_take_doubts(OwnerScan *scan);
+extern void scan_fetch_new(OwnerScan *scan); /* more: whether there is anything new */
+extern void scan_look_at_new(OwnerScan *scan);	/* more */
+extern void scan_note_new(OwnerScan *scan);	/* more */
+extern void scan_end_job(OwnerScan *scan);
+
+/* Instead of the last, when a step failed and was rolled back. */
+extern void scan_fail_job(OwnerScan *scan, const char *error);
+
+#endif							/* MISSING_PHOTOS_SCAN_H */

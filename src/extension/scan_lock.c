@@ -1,0 +1,46 @@
+/*
+ * scan_lock.c: one scan per owner at a time; see scan_lock.h.
+ *
+ * An advisory lock in a class of its own: the SQL functions for advisory locks use classes 1 and 2,
+ * so no application can hold ours by accident.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+
+#include "scan_lock.h"
+
+#define LOCK_CLASS 3
+
+static void
+make_tag(LOCKTAG *tag, const char *owner)
+{
+	uint64		key = hash_bytes_extended((const unsigned char *) owner, strlen(owner), 0x6d70);
+
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, LOCK_CLASS);
+}
+
+void
+scan_lock_take(const char *owner, bool for_session)
+{
+	LOCKTAG		tag;
+
+	make_tag(&tag, owner);
+	if (LockAcquire(&tag, ExclusiveLock, for_session, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("a scan of owner \"%s\" is already running", owner),
+				 errhint("Wait for it to end, or cancel it.")));
+}
+
+void
+scan_lock_release(const char *owner)
+{
+	LOCKTAG		tag;
+
+	make_tag(&tag, owner);
+	(void) LockRelease(&tag, ExclusiveLock, true);
+}

@@ -1,0 +1,354 @@
+/* scan_steps.c: the steps of a scan; see scan.h for their order and scan.c for what runs them. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "learn.h"
+#include "library.h"
+#include "reasons.h"
+#include "scan.h"
+#include "sql_calls.h"
+
+/* Pages of batch_size files, as the application's progress counts them. */
+static int
+pages(const OwnerScan *scan, int64 files)
+{
+	return (files + scan->batch_size - 1) / scan->batch_size;
+}
+
+static void
+argument_job(Arguments *a, const OwnerScan *scan)
+{
+	argument_datum(a, UUIDOID, scan->changes.job_id);
+}
+
+/* Begins work on the next batch. */
+static void
+new_round(OwnerScan *scan)
+{
+	MemoryContextReset(scan->round_context);
+	MemoryContextSwitchTo(scan->round_context);
+}
+
+static Found *
+make_found(OwnerScan *scan)
+{
+	return found_make(scan->context, scan->commits);
+}
+
+void
+scan_close(OwnerScan *scan)
+{
+	if (scan->stream != NULL)
+		stream_free(scan->stream);
+	if (scan->judge != NULL)
+		judge_free(scan->judge);
+	if (scan->found != NULL)
+		found_free(scan->found);
+	if (scan->again != NULL)
+		found_free(scan->again);
+	scan->stream = NULL;
+	scan->judge = NULL;
+	scan->found = NULL;
+	scan->again = NULL;
+}
+
+void
+scan_begin_job(OwnerScan *scan)
+{
+	Arguments	a = {0};
+
+	argument_job(&a, scan);
+	argument_text(&a, "scan");
+	argument_text(&a, scan->owner);
+	argument_text(&a, GetUserNameFromId(GetUserId(), false));
+	call_as_owner("SELECT missing_photos.begin_job($1, $2, $3, $4::name)", &a);
+	library_job(scan->changes.job_id, scan->owner, "started", 0, 0, NULL);
+	MemoryContextSwitchTo(scan->context);
+	scan->roots = roots_load();
+	folders_load(scan->folders, scan->owner);
+}
+
+static bool
+see_row(void *scan, const FileRow *row)
+{
+	folders_see(((OwnerScan *) scan)->folders, row);
+	return true;
+}
+
+static void
+note_progress(OwnerScan *scan)
+{
+	int			total = pages(scan, stream_rows(scan->stream));
+	int			done = Min(stream_fed(scan->stream) / scan->batch_size, total);
+	Arguments	a = {0};
+
+	new_round(scan);
+	argument_job(&a, scan);
+	argument_int4(&a, done);
+	argument_int4(&a, total);
+	call_as_owner("SELECT missing_photos.progress_job($1, $2, $3)", &a);
+	library_job(scan->changes.job_id, scan->owner, "running", done, total, NULL);
+}
+
+void
+scan_fetch(OwnerScan *scan)
+{
+	MemoryContextSwitchTo(scan->context);
+	scan->found = make_found(scan);
+	scan->again = make_found(scan);
+	scan->judge = judge_make(scan->context, scan->roots, JUDGE_NEWS, found_take, scan->found);
+	scan->stream = stream_make(scan->context, scan->judge, see_row, scan, scan->commits);
+	MemoryContextSwitchTo(scan->round_context);
+	library_stream_linked(scan->stream, scan->owner);
+	library_stream_lost(scan->stream, scan->owner, NULL);
+	scan->photos = library_photo_count(scan->owner);
+	note_progress(scan);
+}
+
+void
+scan_judge(OwnerScan *scan)
+{
+	scan->more = stream_feed(scan->stream, scan->batch_size);
+	if (!scan->more)
+		judge_finish(scan->judge);
+	scan->files = stream_rows(scan->stream);
+	if (scan->commits)
+		note_progress(scan);
+}
+
+static bool
+root_is_healthy(const OwnerScan *scan, int root)
+{
+	return root < 0 || scan->roots->roots[root].verdict == MP_PRESENT;
+}
+
+/* Looks once more at up to batch_size suspects; false when there are no more. */
+static bool
+look_again(OwnerScan *scan, Found *second)
+{
+	Judge	   *judge = judge_make(scan->round_context, scan->roots, JUDGE_ALL, found_take, second);
+	int			n = 0;
+	FoundRow	next;
+
+	while (n < scan->batch_size)
+	{
+		if (!found_next(scan->found, &next))
+			break;
+		if (next.judgement.verdict != MP_MISSING || (next.row.flags & (ROW_READONLY | ROW_UNLINKED)) ||
+			!root_is_healthy(scan, next.judgement.root))
+			continue;
+		judge_add(judge, &next.row);
+		n++;
+	}
+	judge_finish(judge);
+	judge_free(judge);
+	return n == scan->batch_size;
+}
+
+void
+scan_take_missing(OwnerScan *scan)
+{
+	Found	   *second;
+	Columns    *rows;
+	FoundRow	next;
+
+	new_round(scan);
+	second = found_make(scan->round_context, false);
+	rows = apply_missing_columns(scan->round_context);
+	scan->more = look_again(scan, second);
+	while (found_next(second, &next))
+	{
+		/* A root that came into doubt makes all of this look doubtful. */
+		if (!root_is_healthy(scan, next.judgement.root) || next.judgement.verdict == MP_PRESENT)
+			continue;
+		if (next.judgement.verdict != MP_MISSING)
+		{
+			found_add(scan->again, &next.row, &next.judgement);
+			continue;
+		}
+		columns_add_row(rows);
+		columns_set_text(rows, MISSING_PHOTO, next.row.photo, next.row.photo_length);
+		columns_set_text(rows, MISSING_FILE, next.row.file, next.row.file_length);
+		columns_set_text(rows, MISSING_PATH, next.row.path, next.row.path_length);
+		columns_set_cstring(rows, MISSING_REASON,
+							reason_text(next.judgement.reason, next.judgement.err));
+	}
+	found_free(second);
+	apply_missing(&scan->changes, rows);
+}
+
+void
+scan_ask_back(OwnerScan *scan)
+{
+	FoundRow	next;
+
+	new_round(scan);
+	scan->restore = restore_make(scan->round_context, &scan->changes, scan->roots, scan->doubts);
+	while (restore_size(scan->restore) < scan->batch_size && found_next(scan->found, &next))
+		if (next.judgement.verdict == MP_PRESENT && next.judgement.identity != NULL &&
+			root_is_healthy(scan, next.judgement.root))
+			restore_add(scan->restore, &next);
+	restore_ask(scan->restore);
+	scan->more = restore_size(scan->restore) > 0;
+}
+
+void
+scan_read_back(OwnerScan *scan)
+{
+	MemoryContextSwitchTo(scan->round_context);
+	restore_read(scan->restore);
+}
+
+void
+scan_take_back(OwnerScan *scan)
+{
+	MemoryContextSwitchTo(scan->round_context);
+	restore_apply(scan->restore);
+}
+
+/* Files that could not be judged, or that are gone and not ours to change. */
+static void
+collect_doubts(OwnerScan *scan, Found *found)
+{
+	FoundRow	next;
+
+	while (found_next(found, &next))
+	{
+		const FileRow *row = &next.row;
+		bool		readonly = (row->flags & ROW_READONLY) != 0;
+
+		if (next.judgement.verdict == MP_PRESENT ||
+			(next.judgement.verdict == MP_MISSING && !readonly) ||
+			(row->flags & (ROW_FLAGGED | ROW_UNLINKED)) ||
+			!root_is_healthy(scan, next.judgement.root))
+			continue;
+		if (next.judgement.verdict == MP_UNREACHABLE)
+			scan->unreachable++;
+		else if (next.judgement.verdict == MP_INVALID)
+			scan->invalid++;
+		columns_add_row(scan->doubts);
+		columns_set_text(scan->doubts, DOUBT_PHOTO, row->photo, row->photo_length);
+		columns_set_text(scan->doubts, DOUBT_FILE, row->file, row->file_length);
+		columns_set_text(scan->doubts, DOUBT_PATH, row->path, row->path_length);
+		columns_set_cstring(scan->doubts, DOUBT_STATE, verdict_name(next.judgement.verdict));
+		columns_set_cstring(scan->doubts, DOUBT_REASON,
+							next.judgement.verdict == MP_MISSING ?
+							"gone, but the application manages this file itself" :
+							reason_text(next.judgement.reason, next.judgement.err));
+		columns_set_int4(scan->doubts, DOUBT_ERRNO, next.judgement.err);
+	}
+}
+
+static void
+record_root_doubts(OwnerScan *scan)
+{
+	static const Oid types[4] = {TEXTOID, INT8OID, TEXTOID, INT4OID};
+	Columns    *columns = columns_make(CurrentMemoryContext, 4, types);
+	Arguments	a = {0};
+
+	for (int i = 0; i < scan->roots->n; i++)
+	{
+		const Root *root = &scan->roots->roots[i];
+
+		if (root->verdict == MP_PRESENT || root->files == 0)
+			continue;
+		scan->unreachable += root->files;
+		columns_add_row(columns);
+		columns_set_cstring(columns, 0, root->name);
+		columns_set_int8(columns, 1, root->files);
+		columns_set_cstring(columns, 2, reason_text(root->reason, root->err));
+		columns_set_int4(columns, 3, root->err);
+	}
+	argument_job(&a, scan);
+	argument_text(&a, scan->owner);
+	argument_columns(&a, columns);
+	call_as_owner("SELECT missing_photos.record_root_doubts($1, $2, $3, $4, $5, $6)", &a);
+	columns_free(columns);
+}
+
+void
+scan_take_doubts(OwnerScan *scan)
+{
+	new_round(scan);
+	found_rewind(scan->found);
+	collect_doubts(scan, scan->found);
+	collect_doubts(scan, scan->again);
+	apply_doubts(&scan->changes, NULL, scan->doubts);
+	record_root_doubts(scan);
+	roots_record(scan->roots, true);
+}
+
+static bool
+learn_row(void *scan, const FileRow *row)
+{
+	return folders_learn(((OwnerScan *) scan)->folders, row);
+}
+
+void
+scan_fetch_new(OwnerScan *scan)
+{
+	new_round(scan);
+	scan_close(scan);
+	scan->more = folders_any_new(scan->folders);
+	if (!scan->more)
+		return;
+	scan->found = make_found(scan);
+	scan->judge = judge_make(scan->context, scan->roots, JUDGE_ALL, found_take, scan->found);
+	scan->stream = stream_make(scan->context, scan->judge, learn_row, scan, scan->commits);
+	library_stream_linked(scan->stream, scan->owner);
+}
+
+void
+scan_look_at_new(OwnerScan *scan)
+{
+	scan->more = stream_feed(scan->stream, scan->batch_size);
+	if (!scan->more)
+		judge_finish(scan->judge);
+}
+
+void
+scan_note_new(OwnerScan *scan)
+{
+	new_round(scan);
+	scan->more = learn_some(scan->found, scan->folders, scan->batch_size);
+	if (!scan->more)
+		learn_folders(scan->folders, scan->owner);
+}
+
+static void
+end_job(OwnerScan *scan, const char *state, const char *error)
+{
+	Arguments	a = {0};
+
+	new_round(scan);
+	argument_job(&a, scan);
+	argument_text(&a, state);
+	argument_text(&a, error);
+	argument_int8(&a, scan->photos);
+	argument_int8(&a, scan->files);
+	argument_int8(&a, scan->changes.missing);
+	argument_int8(&a, scan->changes.restored);
+	argument_int8(&a, scan->unreachable);
+	argument_int8(&a, scan->invalid);
+	call_as_owner("SELECT missing_photos.end_job($1, $2, $3, $4, $5, $6, $7, $8, $9)", &a);
+}
+
+void
+scan_end_job(OwnerScan *scan)
+{
+	int			total = pages(scan, scan->files);
+
+	end_job(scan, "finished", NULL);
+	library_job(scan->changes.job_id, scan->owner, "finished", total, total, NULL);
+}
+
+void
+scan_fail_job(OwnerScan *scan, const char *error)
+{
+	end_job(scan, "failed", error);
+	library_job(scan->changes.job_id, scan->owner, "failed", 0, 0, error);
+}

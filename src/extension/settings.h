@@ -1,0 +1,11 @@
+/* settings.h: the configuration parameters missing_photos.*, all defined in settings.c. */
+#ifndef MISSING_PHOTOS_SETTINGS_H
+#define MISSING_PHOTOS_SETTINGS_H
+
+extern int	setting_probe_timeout;	/* ms */
+extern int	setting_probe_idle;		/* ms */
+extern int	setting_probe_threads;	/* 0: the probe chooses */
+
+extern void settings_define(void);
+
+#endif							/* MISSING_PHOTOS_SETTINGS_H */
