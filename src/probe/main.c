@@ -10,6 +10,7 @@
  *     keeper.c      the process between the database server and the probe
  *     server.c      the connection: one poll loop that never touches the disk
  *     stream.c      whole messages over a socket that doesn't block
+ *     mailbox.c     answers on their way from the workers to the server's thread
  *     request.c     a message taken apart
  *     dispatch.c    requests become jobs, results become answers
  *     workers.c     the threads that do touch the disk

@@ -1,15 +1,15 @@
 /*
  * server.c: one thread, one socket, one poll.
  *
- * This thread never touches the disk and never waits for a worker.  Workers hand their answers over
- * under a lock and ring an eventfd.
+ * This thread never touches the disk and never waits for a worker.  Workers put their answers
+ * into a mailbox and ring its bell.
  *
  *     extension                     server's thread                 workers
  *     request 1 ------------------> parse, dispatch --------------> look-ups...
  *     request 2 ------------------> parse, dispatch --------------> queued
  *                                   every 250 ms, if operations
  *             <------------ PROGRESS finished meanwhile
- *             <------------ answer 1 <-- eventfd -----------------  done
+ *             <------------ answer 1 <-- mailbox -----------------  done
  *     closes the socket ----------> _exit, whatever hangs where
  *
  * No more than MOST_REQUESTS are taken in before their answers are out: then the socket isn't read,
@@ -17,14 +17,13 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "dispatch.h"
+#include "mailbox.h"
 #include "progress.h"
 #include "server.h"
 #include "stream.h"
@@ -42,6 +41,7 @@ typedef struct Server
 	MpStream	stream;
 	MpWorkers	workers;
 	MpDispatch	dispatch;
+	MpMailbox	mailbox;		/* the one thing here that workers touch */
 	bool		greeted;
 	uint32_t	idle_ms;
 
@@ -55,11 +55,6 @@ typedef struct Server
 	uint64_t	progress_count;
 	int			status;			/* MpBye once leaving */
 	int64_t		leave_at;		/* ms; 0: staying */
-
-	int			wake;			/* eventfd */
-	pthread_mutex_t lock;		/* guards the two below */
-	MpOutgoing *ready;			/* answers from workers, newest first */
-	bool		lost_answer;	/* there was no memory to hand one over */
 } Server;
 
 static int64_t
@@ -69,36 +64,6 @@ now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Called by workers, and by the server's own thread when a request couldn't be queued. */
-static void
-hand_over(void *owner, uint64_t request, size_t request_length, MpWriter *answer)
-{
-	Server	   *server = owner;
-	MpOutgoing *outgoing = answer->bad ? NULL : calloc(1, sizeof(*outgoing));
-	uint64_t	one = 1;
-
-	if (outgoing != NULL)
-	{
-		outgoing->message = *answer;
-		outgoing->answers = true;
-		outgoing->request = request;
-		outgoing->request_length = request_length;
-	}
-	else
-		mp_write_free(answer);
-	pthread_mutex_lock(&server->lock);
-	if (outgoing != NULL)
-	{
-		outgoing->next = server->ready;
-		server->ready = outgoing;
-	}
-	else
-		server->lost_answer = true;
-	pthread_mutex_unlock(&server->lock);
-	while (write(server->wake, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
 }
 
 /* Queues a message of the server's own; one that finds no memory is left out. */
@@ -143,8 +108,8 @@ greet(Server *server, const MpRequest *hello)
 	server->idle_ms = hello->idle_ms;
 	mp_workers_start(&server->workers, hello->threads);
 	server->dispatch.workers = &server->workers;
-	server->dispatch.answer = hand_over;
-	server->dispatch.owner = server;
+	server->dispatch.answer = mp_mailbox_put;
+	server->dispatch.owner = &server->mailbox;
 	mp_write_start(&message);
 	mp_write_message(&message, MP_HELLO, hello->id);
 	mp_write_u32(&message, (uint32_t) getpid());
@@ -187,7 +152,7 @@ answer_shortage(Server *server, const MpHeader *header)
 
 	mp_write_start(&answer);
 	mp_write_shortage(&answer, header->request, ENOMEM, "no memory for the request");
-	hand_over(server, header->request, header->length, &answer);
+	mp_mailbox_put(&server->mailbox, header->request, header->length, &answer);
 }
 
 static void
@@ -267,34 +232,17 @@ receive_all(Server *server)
 static void
 fetch_answers(Server *server)
 {
-	MpOutgoing *newest;
-	MpOutgoing *oldest = NULL;
-	uint64_t	count;
-	bool		lost;
+	MpOutgoing *answers;
+	bool		complete = mp_mailbox_take(&server->mailbox, &answers);
 
-	if (read(server->wake, &count, sizeof(count)) < 0)
-		return;
-	pthread_mutex_lock(&server->lock);
-	newest = server->ready;
-	server->ready = NULL;
-	lost = server->lost_answer;
-	pthread_mutex_unlock(&server->lock);
-	while (newest != NULL)
+	while (answers != NULL)
 	{
-		MpOutgoing *next = newest->next;
+		MpOutgoing *next = answers->next;
 
-		newest->next = oldest;
-		oldest = newest;
-		newest = next;
+		mp_stream_queue(&server->stream, answers);
+		answers = next;
 	}
-	while (oldest != NULL)
-	{
-		MpOutgoing *next = oldest->next;
-
-		mp_stream_queue(&server->stream, oldest);
-		oldest = next;
-	}
-	if (lost)
+	if (!complete)
 		leave(server, MP_BYE_INTERNAL, "no memory for an answer");
 }
 
@@ -365,7 +313,7 @@ turn(Server *server)
 {
 	struct pollfd fds[2] = {
 		{.fd = server->stream.socket, .events = POLLRDHUP},
-		{.fd = server->wake, .events = POLLIN}
+		{.fd = server->mailbox.bell, .events = POLLIN}
 	};
 
 	if (has_room(server))
@@ -399,9 +347,8 @@ mp_server_run(int socket)
 
 	memset(&server, 0, sizeof(server));
 	mp_stream_start(&server.stream, socket);
-	pthread_mutex_init(&server.lock, NULL);
-	server.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (server.wake < 0)
+	mp_mailbox_start(&server.mailbox);
+	if (server.mailbox.bell < 0)
 		return MP_BYE_INTERNAL;
 	server.idle_since = server.progress_at = now_ms();
 	while (turn(&server))

@@ -1,0 +1,28 @@
+/*
+ * mailbox.h: answers on their way from the workers to the server's thread.
+ */
+#ifndef MP_MAILBOX_H
+#define MP_MAILBOX_H
+
+#include <pthread.h>
+
+#include "stream.h"
+
+typedef struct MpMailbox
+{
+	int			bell;			/* eventfd, readable when something was put in; -1: none to be had */
+	pthread_mutex_t lock;		/* guards the two below */
+	MpOutgoing *newest;			/* linked from newer to older */
+	bool		lost;			/* there was no memory to put an answer in */
+} MpMailbox;
+
+extern void mp_mailbox_start(MpMailbox *mailbox);
+
+/* An MpAnswerFn whose owner is the mailbox; any thread may call it. */
+extern void mp_mailbox_put(void *mailbox, uint64_t request, size_t request_length,
+						   MpWriter *answer);
+
+/* Takes out what is there, oldest first, and stops the bell.  False when an answer was lost. */
+extern bool mp_mailbox_take(MpMailbox *mailbox, MpOutgoing **answers);
+
+#endif							/* MP_MAILBOX_H */
