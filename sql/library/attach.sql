@@ -131,6 +131,10 @@ BEGIN
 			           WHERE proc.pronamespace = 'missing_photos'::regnamespace
 			             AND proc.proname ^@ 'preset_'));
 	END IF;
+	IF to_regprocedure(format('missing_photos.%I(name)', 'prepare_' || preset)) IS NOT NULL THEN
+		EXECUTE format('SELECT missing_photos.%I($1)', 'prepare_' || preset)
+			USING schema_name::name;
+	END IF;
 	PERFORM missing_photos.contract_attach(preset, schema_name::name);
 END
 $$;
@@ -202,4 +206,8 @@ COMMENT ON FUNCTION missing_photos.contract_difference IS
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA missing_photos FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION missing_photos.attach_library(text, text) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.contract_attach(text, name) TO pg_read_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.prepare_standalone(name) TO pg_read_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.standalone_tables() TO pg_read_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.standalone_albums() TO pg_read_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.contract_fill(text, jsonb) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.detach_library() TO pg_read_server_files;

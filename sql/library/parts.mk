@@ -14,4 +14,7 @@ SQL_LIBRARY = \
 	sql/library/mark_present.sql \
 	sql/library/job.sql \
 	sql/library/preset_librephotos.sql \
+	sql/library/preset_immich.sql \
+	sql/library/preset_standalone.sql \
+	sql/library/standalone_tables.sql \
 	sql/library/attach.sql

@@ -1,0 +1,32 @@
+-- Standalone: tables of our own (standalone_tables.sql), for those who have none. Every key is led
+-- by the owner, so every join is too.
+
+CREATE FUNCTION missing_photos.preset_standalone(library_schema name)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT '{
+		"application": "standalone",
+		"shape": "linked",
+		"tables": {
+			"owner": {"name": "owners", "columns": {"key": "owner", "folders": "folders"}},
+			"photo": {"name": "photos", "columns": {"key": "id", "owner": "owner",
+			          "main": "main_file", "video": "video"}},
+			"file": {"name": "files", "columns": {"key": "hash", "owner": "owner", "path": "path",
+			         "type": "type", "missing": "missing", "size": "size"}},
+			"link": {"name": "photo_files",
+			         "columns": {"owner": "owner", "photo": "photo", "file": "file"}},
+			"job": {"name": "jobs",
+			        "columns": {"key": "id", "type": "kind", "owner": "owner",
+			                    "finished": "finished", "failed": "failed",
+			                    "cancelled": "cancelled", "queued": "queued_at",
+			                    "started": "started_at", "ended": "finished_at", "current": "done",
+			                    "target": "total", "step": "step", "result": "result"}}
+		},
+		"file_types": {"image": "image", "video": "video", "metadata": "metadata", "raw": "raw"},
+		"job_types": {"scan": "scan", "delete": "delete"},
+		"digest": {"algorithm": "md5", "length": 32}
+	}'::jsonb
+$$;
+COMMENT ON FUNCTION missing_photos.preset_standalone IS 'what our own tables look like';
