@@ -99,11 +99,13 @@ COMMENT ON COLUMN missing_counts.last_scan_at IS 'when the last finished scan en
 
 CREATE VIEW missing_files AS
 	SELECT f.owner, COALESCE(f.photo, l.photo) AS photo, f.file, f.path,
-	       'missing'::missing_photos.file_state AS state, NULL::text AS reason,
+	       'missing'::missing_photos.file_state AS state, d.reason,
 	       l.lost_at AS since, l.job_id
 	  FROM missing_photos.flagged_files() AS f
 	  LEFT JOIN missing_photos.loss AS l
 	    ON l.file = f.file AND l.owner = f.owner AND (f.photo IS NULL OR l.photo = f.photo)
+	  LEFT JOIN missing_photos.file_doubt AS d
+	    ON d.photo = l.photo AND d.file = l.file AND d.state = 'missing'
 	UNION ALL
 	SELECT d.owner, d.photo, d.file, d.path, d.state, d.reason, d.since, d.job_id
 	  FROM missing_photos.file_doubt AS d

@@ -163,9 +163,8 @@ enum
 };
 
 static Datum
-state_datum(MpVerdict verdict, Oid type)
+state_datum(const char *name, Oid type)
 {
-	const char *name = verdict_name(verdict);
 	HeapTuple	tuple = SearchSysCache2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(name));
 	Oid			value;
 
@@ -176,19 +175,42 @@ state_datum(MpVerdict verdict, Oid type)
 	return ObjectIdGetDatum(value);
 }
 
+/* The doubt that came up about a file after it was found present: it may be another file. */
+static int
+second_thoughts(const Columns *doubts, const FileRow *row)
+{
+	for (int i = 0; i < doubts->n_rows; i++)
+	{
+		text	   *file = DatumGetTextPP(doubts->values[DOUBT_FILE][i]);
+
+		if (VARSIZE_ANY_EXHDR(file) == row->file_length &&
+			memcmp(VARDATA_ANY(file), row->file, row->file_length) == 0)
+			return i;
+	}
+	return -1;
+}
+
 static void
-put_row(Tuplestorestate *store, TupleDesc shape, const FoundRow *found)
+put_row(Check *check, Tuplestorestate *store, TupleDesc shape, const FoundRow *found)
 {
 	const FileRow *row = &found->row;
+	int			doubt = second_thoughts(check->doubts, row);
+	const char *state = verdict_name(found->judgement.verdict);
 	const char *reason = reason_text(found->judgement.reason, found->judgement.err);
 	Datum		values[OUT_COLUMNS] = {0};
 	bool		nulls[OUT_COLUMNS] = {false};
+
+	if (doubt >= 0)
+	{
+		state = TextDatumGetCString(check->doubts->values[DOUBT_STATE][doubt]);
+		reason = TextDatumGetCString(check->doubts->values[DOUBT_REASON][doubt]);
+	}
 
 	values[OUT_FILE] = PointerGetDatum(cstring_to_text_with_len(row->file, row->file_length));
 	nulls[OUT_PATH] = row->path == NULL;
 	if (row->path != NULL)
 		values[OUT_PATH] = PointerGetDatum(cstring_to_text_with_len(row->path, row->path_length));
-	values[OUT_STATE] = state_datum(found->judgement.verdict, TupleDescAttr(shape, OUT_STATE)->atttypid);
+	values[OUT_STATE] = state_datum(state, TupleDescAttr(shape, OUT_STATE)->atttypid);
 	nulls[OUT_REASON] = reason == NULL;
 	if (reason != NULL)
 		values[OUT_REASON] = CStringGetTextDatum(reason);
@@ -202,7 +224,7 @@ return_found(Check *check, ReturnSetInfo *result)
 
 	found_rewind(check->found);
 	while (found_next(check->found, &next))
-		put_row(result->setResult, result->setDesc, &next);
+		put_row(check, result->setResult, result->setDesc, &next);
 }
 
 /* The result set, made by hand: 14 and 15 name the helper differently. */

@@ -109,9 +109,14 @@ bool
 found_next(Found *found, FoundRow *result)
 {
 	TupleTableSlot *slot = found->slot;
+	MemoryContext old = MemoryContextSwitchTo(found->context);
 	const Datum *values;
+	bool		more;
 
-	if (!tuplestore_gettupleslot(found->store, true, false, slot))
+	/* A row read from the file is allocated here and freed by the slot with the next one. */
+	more = tuplestore_gettupleslot(found->store, true, false, slot);
+	MemoryContextSwitchTo(old);
+	if (!more)
 		return false;
 	slot_getallattrs(slot);
 	values = slot->tts_values;
