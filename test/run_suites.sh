@@ -103,6 +103,8 @@ count_results() {
     awk -v status="$2" '
         /^ok [0-9]/ && !/# SKIP/ { passed++ }
         /^not ok/ { failed++ }
+        # a script that died without a failed test
+        /^(All [0-9]+ subtests passed|No subtests run)/ { failed++ }
         # pg_regress before version 16
         /^(test| +)[ ]*[a-z0-9_-]+ +\.\.\. ok / { passed++ }
         /^(test| +)[ ]*[a-z0-9_-]+ +\.\.\. FAILED/ { failed++ }

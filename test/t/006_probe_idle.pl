@@ -15,7 +15,7 @@ create_library($node, 'library');
 $node->safe_psql('library', "SELECT missing_photos.add_root('/data', '$disk')");
 
 my $session = MissingPhotos::Session->new($node, 'library');
-is(scalar probe_of($session->pid), 0, 'a session starts without a probe');
+is_deeply([ probe_of($session->pid) ], [], 'a session starts without a probe');
 my $hash = "SELECT file_hash('/data/photo.jpg')";
 my ($first) = $session->query($hash);
 like($first, qr/^[0-9a-f]{32}$/, 'a hash is computed');

@@ -26,13 +26,13 @@ $node->safe_psql('library', qq(
     SELECT missing_photos.add_root('/data', '$mount->{dir}')));
 unlink("$base/disk/album3/photo.jpg") or die $!;
 
-# Every request takes 50 ms, so that there is a middle.
+# Every request takes 15 ms, so that there is a middle.
 my $session = MissingPhotos::Session->new($node, 'library');
 $session->query('SET missing_photos.probe_threads = 1');
-$mount->latency(50_000);
+$mount->latency(15_000);
 $session->send('SELECT missing, unreachable FROM scan_missing(7)');
 my $first = next_probe($session, 0);
-sleep 0.3;
+sleep 0.2;
 kill('SEGV', $first);
 my ($row, $messages) = $session->wait;
 is($row, '1|0', 'the scan ends with the right result');
@@ -42,13 +42,13 @@ rename_back();
 $node->safe_psql('library', 'SELECT scan_missing(7)');
 unlink("$base/disk/album5/photo.jpg") or die $!;
 my $before = $node->safe_psql('library', 'SELECT count(*) FROM api_photo_files');
-$mount->latency(50_000);
+$mount->latency(15_000);
 $session->send('SELECT missing, unreachable FROM scan_missing(7)');
 my $last = 0;
 for (1 .. 2)
 {
     $last = next_probe($session, $last);
-    sleep 0.3;
+    sleep 0.2;
     kill('KILL', $last);
 }
 ($row, $messages) = $session->wait;
