@@ -13,7 +13,7 @@ usb=$server/usb
 aside=$server/aside
 trap 'test/tools/server stop "$server" immediate 2>/dev/null || true' EXIT
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+say() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi; }
 quiet_psql() { PGDATABASE=photos test/tools/server psql "$server" -q -v ON_ERROR_STOP=1 "$@"; }
 
 # Runs statements and shows them with their answers.
