@@ -8,6 +8,11 @@ AS $$
 DECLARE
 	paths text[];
 BEGIN
+	IF paths_of.photo IS NULL THEN
+		RAISE EXCEPTION 'photo must not be null'
+			USING ERRCODE = 'null_value_not_allowed',
+			      HINT = 'Give the id as the library holds it.';
+	END IF;
 	PERFORM missing_photos.check_library();
 	PERFORM FROM missing_photos.library_photo(paths_of.photo);
 	IF NOT FOUND THEN

@@ -138,6 +138,11 @@ AS $$
 DECLARE
 	stats jsonb;
 BEGIN
+	IF stats_of.owner IS NULL THEN
+		RAISE EXCEPTION 'owner must not be null'
+			USING ERRCODE = 'null_value_not_allowed',
+			      HINT = 'Give the id as the library holds it; missing_counts has all owners.';
+	END IF;
 	SELECT jsonb_build_object(
 	           'owner', c.owner_id, 'num_photos', c.num_photos,
 	           'num_missing_photos', c.num_missing_photos,
