@@ -39,18 +39,19 @@ $$;
 COMMENT ON FUNCTION missing_photos.progress_job IS 'notes how far a job is';
 
 CREATE FUNCTION missing_photos.end_job(
-	job_id uuid, state text, error text, photos bigint, files bigint, missing bigint,
-	restored bigint, unreachable bigint, invalid bigint)
+	job_id uuid, owner text, state text, error text, photos bigint, files bigint,
+	missing bigint, restored bigint, unreachable bigint, invalid bigint)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+	-- The id may be of another owner's job: then that is why this one failed.
 	UPDATE missing_photos.job AS j
 	   SET state = end_job.state, error = end_job.error, finished_at = clock_timestamp(),
 	       done = CASE WHEN end_job.state = 'finished' THEN j.total ELSE j.done END,
 	       photos = end_job.photos, files = end_job.files, missing = end_job.missing,
 	       restored = end_job.restored, unreachable = end_job.unreachable,
 	       invalid = end_job.invalid
-	 WHERE j.job_id = end_job.job_id
+	 WHERE j.job_id = end_job.job_id AND j.owner = end_job.owner
 $$;
 COMMENT ON FUNCTION missing_photos.end_job IS 'notes how a job ended';
