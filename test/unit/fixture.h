@@ -1,0 +1,47 @@
+/*
+ * fixture.h: files to look at, and requests that ask for them.
+ */
+#ifndef MP_FIXTURE_H
+#define MP_FIXTURE_H
+
+#include "../../src/probe/check.h"
+
+/* A fresh folder, removed with all that is in it when the program ends.  Never freed. */
+extern const char *fixture_folder(void);
+/* folder/name, good until the program ends. */
+extern char *fixture_path(const char *folder, const char *name);
+extern void fixture_file(const char *folder, const char *name, const char *content);
+extern void fixture_mkdir(const char *folder, const char *name);
+extern void fixture_link(const char *folder, const char *name, const char *target);
+extern void fixture_remove(const char *folder, const char *name);
+
+/* A CHECK (or, with begin_place alone, another request) in the making. */
+typedef struct Ask
+{
+	MpWriter	w;
+	size_t		directories_at;
+	size_t		names_at;
+	uint32_t	directories;
+	uint32_t	names;
+} Ask;
+
+extern void ask_place(Ask *ask, uint8_t type, const char *root, int n_others,
+					  const char *const *others);
+extern void ask_check(Ask *ask, const char *root, int n_others, const char *const *others);
+extern void ask_directory(Ask *ask, const char *path);
+extern void ask_name(Ask *ask, const char *name, uint8_t flags);
+extern void ask_end(Ask *ask, uint64_t id);
+/* Ends the asking and parses it; the request is for mp_request_free. */
+extern int	ask_parse(Ask *ask, MpRequest *request);
+
+/* Runs a CHECK's steps in order on this thread; false when there was a shortage. */
+extern bool run_check(MpCheck *check, MpRequest *request);
+/* The entry asked for by this name, the first of them; bails out when there is none. */
+extern const MpEntry *entry_named(const MpRequest *request, const char *name);
+/* One name below a root, from the pin to the comparison. */
+extern MpEntry judge_one(const char *root, int n_others, const char *const *others,
+						 const char *directory, const char *name);
+/* ok() when a verdict and its reason are as expected. */
+extern bool judged(MpEntry entry, MpVerdict verdict, MpReason reason, const char *what);
+
+#endif							/* MP_FIXTURE_H */
