@@ -25,6 +25,9 @@ learn_some(Found *found, Folders *folders, int most)
 	{
 		const MpIdentity *identity = next.judgement.identity;
 
+		/* What lies in a lost file's place may be another file: that isn't what it looked like. */
+		if ((next.row.flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0)
+			continue;
 		if (next.judgement.verdict != MP_PRESENT || identity == NULL)
 		{
 			folders_fail(folders, &next.row);
