@@ -69,7 +69,7 @@ check-unit-asan: $(PROBE_TESTS:%=build/probe/asan/%) build/probe/asan/missing_ph
 	prove -e '' $(PROBE_TESTS:%=build/probe/asan/%)
 
 check-unit-tsan: $(PROBE_TSAN_TESTS:%=build/probe/tsan/%) build/probe/tsan/missing_photos_probe
-	TSAN_OPTIONS=die_after_fork=0 prove -e '' $(PROBE_TSAN_TESTS:%=build/probe/tsan/%)
+	TSAN_OPTIONS=die_after_fork=0:atexit_sleep_ms=0 prove -e '' $(PROBE_TSAN_TESTS:%=build/probe/tsan/%)
 
 # New inputs go to a folder of their own; the corpus in the repository stays small.
 fuzz: $(PROBE_FUZZERS:%=build/probe/fuzz/%)
