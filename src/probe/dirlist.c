@@ -165,12 +165,12 @@ enter_names(MpScratch *scratch, const MpEntry *entries, uint32_t count)
 static ssize_t
 read_some(int directory, void *buffer, size_t size)
 {
-	int			interrupted = 0;
+	int			tries = 0;
 	ssize_t		n;
 
 	do
 		n = syscall(SYS_getdents64, directory, buffer, size);
-	while (n < 0 && errno == EINTR && interrupted++ < MP_RETRIES);
+	while (n < 0 && mp_try_again(&tries));
 	mp_progress_add(1);
 	return n;
 }

@@ -1,8 +1,8 @@
 /*
  * fuzz_answer.c: any bytes as an answer, read with the cursors that the extension uses.
  *
- * The input is a whole message.  Reading must stay in bounds (ASan sees to that), end (every count is
- * bounded by the bytes that follow), and say "done" only when nothing is left.
+ * The input is a whole message.  Reading must stay in bounds (ASan sees to that), end (every count
+ * is bounded by the bytes that follow), and say "done" only when nothing is left.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * fuzz_mountinfo.c: any text as the kernel's table of mounts.  Mount points and sources are chosen by
- * whoever may mount, so they are not ours to trust.
+ * fuzz_mountinfo.c: any text as the kernel's table of mounts.  Mount points and sources are chosen
+ * by whoever may mount, so they are not ours to trust.
  */
 #include <stdlib.h>
 #include <string.h>
