@@ -26,7 +26,7 @@ PROBE_TSAN_TESTS := test_workers test_check test_server
 .PHONY: check-unit check-unit-plain check-unit-asan check-unit-tsan fuzz bench-probe
 
 missing_photos_probe: build/probe/plain/missing_photos_probe
-	cp $< $@
+	cp -f $< $@
 
 # The rules of one way of building: $(1) its folder, $(2) its compiler, $(3) its flags.
 define PROBE_WAY
