@@ -25,3 +25,28 @@ AS 'MODULE_PATHNAME', 'missing_photos_scan_missing_photos'
 LANGUAGE c;
 COMMENT ON PROCEDURE scan_missing_photos IS
 	'scan_missing with a commit after each batch, so that progress shows and no transaction stays open while the disk is read';
+
+CREATE FUNCTION missing_photos.approve_job(job_id uuid)
+RETURNS missing_photos.scan_result
+AS 'MODULE_PATHNAME', 'missing_photos_approve_job'
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION missing_photos.approve_job IS
+	'flags what a held scan found, after looking for each file once more';
+
+CREATE FUNCTION missing_photos.cancel_job(job_id uuid)
+RETURNS void
+AS 'MODULE_PATHNAME', 'missing_photos_cancel_job'
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION missing_photos.cancel_job IS 'drops what a held scan found';
+
+CREATE VIEW missing_photos.jobs AS
+	SELECT j.job_id, j.kind, j.owner, j.role, j.state, j.started_at, j.finished_at, j.done, j.total,
+	       j.photos, j.files, j.missing, j.restored, j.unreachable, j.invalid,
+	       (SELECT pg_catalog.count(*) FROM missing_photos.suspect AS s
+	         WHERE s.job_id = j.job_id) AS suspects,
+	       j.error
+	  FROM missing_photos.job AS j;
+COMMENT ON VIEW missing_photos.jobs IS 'scans and what came of them';
+COMMENT ON COLUMN missing_photos.jobs.state IS 'running, finished, failed, held or cancelled';
+COMMENT ON COLUMN missing_photos.jobs.done IS 'pages of files judged';
+COMMENT ON COLUMN missing_photos.jobs.suspects IS 'files a held scan would flag';

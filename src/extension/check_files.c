@@ -87,6 +87,15 @@ judge_photo(Check *check)
 }
 
 static bool
+next_concluded(Check *check, FoundRow *next)
+{
+	if (!found_next(check->found, next))
+		return false;
+	roots_conclude(check->roots, &next->row, &next->judgement);
+	return true;
+}
+
+static bool
 is_lost_already(const FileRow *row)
 {
 	return (row->flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0;
@@ -126,7 +135,7 @@ apply_found(Check *check)
 	FoundRow	next;
 
 	found_rewind(check->found);
-	while (found_next(check->found, &next))
+	while (next_concluded(check, &next))
 	{
 		const FileRow *row = &next.row;
 
@@ -223,7 +232,7 @@ return_found(Check *check, ReturnSetInfo *result)
 	FoundRow	next;
 
 	found_rewind(check->found);
-	while (found_next(check->found, &next))
+	while (next_concluded(check, &next))
 		put_row(check, result->setResult, result->setDesc, &next);
 }
 
@@ -301,7 +310,10 @@ media_is_gone(const char *photo, RootTable *roots)
 		;
 	judge_finish(judge);
 	while (gone && found_next(found, &next))
+	{
+		roots_conclude(roots, &next.row, &next.judgement);
 		gone = next.judgement.verdict == MP_MISSING;
+	}
 	stream_free(stream);
 	judge_free(judge);
 	found_free(found);

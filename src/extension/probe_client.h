@@ -27,6 +27,18 @@ typedef struct ProbeAnswer
 
 extern void probe_client_init(void);
 
+/*
+ * Says what the session's probe may read: what lies below these paths, or anything (n = 0).  A probe
+ * that was told something else is let go; the next request starts another.
+ */
+extern void probe_confine(int n, const char *const *paths);
+
+/*
+ * Remembers a number under a name for as long as this probe lives; false when another number was
+ * remembered before.
+ */
+extern bool probe_remember(const char *name, uint64 value);
+
 /* Begins a request; its fields are written to the returned writer.  Ends an old one's remains. */
 extern MpWriter *probe_request(MpMessageType type);
 
