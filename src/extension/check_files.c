@@ -27,6 +27,7 @@
 #include "reasons.h"
 #include "restore.h"
 #include "sql_calls.h"
+#include "twins.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_check_files);
 PG_FUNCTION_INFO_V1(missing_photos_media_is_gone);
@@ -132,6 +133,7 @@ apply_found(Check *check)
 	Columns    *missing = apply_missing_columns(CurrentMemoryContext);
 	Restore    *restore = restore_make(CurrentMemoryContext, &check->changes, check->roots,
 									   check->doubts);
+	TwinSearch	twins = {.folders_left = TWIN_FOLDERS};
 	FoundRow	next;
 
 	found_rewind(check->found);
@@ -149,6 +151,7 @@ apply_found(Check *check)
 	}
 	restore_ask(restore);
 	restore_read(restore);
+	twins_find(&twins, check->roots, &missing);
 	apply_missing(&check->changes, missing);
 	restore_apply(restore);
 	apply_doubts(&check->changes, check->photo, check->doubts);

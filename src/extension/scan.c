@@ -225,6 +225,7 @@ make_scan(MemoryContext parent, const char *owner, int batch_size, bool force,
 	scan->commits = commits;
 	scan->force = force;
 	scan->batch_size = batch_size;
+	scan->twins.folders_left = TWIN_FOLDERS;
 	scan->owner = pstrdup(owner);
 	scan->folders = folders_make(context);
 	scan->doubts = apply_doubt_columns(context);

@@ -13,6 +13,7 @@
 #include "restore.h"
 #include "roots.h"
 #include "stream.h"
+#include "twins.h"
 
 typedef struct OwnerScan
 {
@@ -31,6 +32,7 @@ typedef struct OwnerScan
 	Renewal    *renewal;	/* of the root being renewed */
 	Restore    *restore;		/* the batch of files that are back, being acted on */
 	Columns    *doubts;
+	TwinSearch	twins;
 	Changes		changes;
 	int64		photos;
 	int64		files;

@@ -181,6 +181,7 @@ scan_take_missing(OwnerScan *scan)
 							reason_text(next.judgement.reason, next.judgement.err));
 	}
 	found_free(second);
+	twins_find(&scan->twins, scan->roots, &rows);
 	scan_confirm(scan, &rows);
 	apply_missing(&scan->changes, rows);
 }
@@ -375,6 +376,10 @@ scan_end_job(OwnerScan *scan)
 	library_job(scan->changes.job_id, scan->owner, scan->held ? "failed" : "finished",
 				total, total, error);
 	supersede_jobs(scan);
+	if (scan->twins.unreadable > 0)
+		ereport(NOTICE,
+				(errmsg(INT64_FORMAT " file names in the folders of missing files can't be held "
+						"in the database's encoding", scan->twins.unreadable)));
 }
 
 void
