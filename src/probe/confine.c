@@ -3,8 +3,8 @@
  *
  * openat2 with RESOLVE_BENEATH never opens anything outside, also while folders are renamed beside
  * it.  (Resolving a path first and opening the result afterwards does escape under such a race;
- * RESOLVE_IN_ROOT would turn an escaping link into ENOENT, a false "missing".)  Its answers that need
- * a closer look are settled by the walk in walk.c:
+ * RESOLVE_IN_ROOT would turn an escaping link into ENOENT, a false "missing".)  Its answers that
+ * need a closer look are settled by the walk in walk.c:
  *
  *     ENOENT, ENOTDIR   is the file gone, or the target of a link?  which folder vouches for it?
  *     EXDEV             a link with an absolute target, or one that leaves the root
@@ -28,18 +28,16 @@ static int
 open_beneath(int fd, const char *path, bool folder)
 {
 	struct open_how how;
-	int			result = -1;
+	int			tries = 0;
+	int			result;
 
 	memset(&how, 0, sizeof(how));
 	how.flags = O_PATH | O_CLOEXEC | (folder ? O_DIRECTORY : 0);
 	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-	for (int tries = 0; tries <= MP_RETRIES; tries++)
-	{
-		/* EAGAIN: ".." in a link, and something was renamed meanwhile. */
+	/* EAGAIN: ".." in a link, and something was renamed meanwhile. */
+	do
 		result = (int) syscall(SYS_openat2, fd, path, &how, sizeof(how));
-		if (result >= 0 || (errno != EAGAIN && errno != EINTR))
-			break;
-	}
+	while (result < 0 && mp_try_again(&tries));
 	mp_progress_add(1);
 	return result;
 }

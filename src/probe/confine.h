@@ -1,10 +1,11 @@
 /*
  * confine.h: look-ups that can't leave the registered roots.
  *
- * A path is looked up below the handle of a root.  A symbolic link may lead anywhere inside that root
- * or into another registered root, and nowhere else; ".." climbs no higher than where the look-up
- * began.  The kernel does it where it can (openat2); what it can't do or explain, links with absolute
- * targets above all, is walked by hand, component by component, never following a link unseen.
+ * A path is looked up below the handle of a root.  A symbolic link may lead anywhere inside that
+ * root or into another registered root, and nowhere else; ".." climbs no higher than where the
+ * look-up began.  The kernel does it where it can (openat2); what it can't do or explain, links
+ * with absolute targets above all, is walked by hand, component by component, never following a
+ * link unseen.
  */
 #ifndef MP_CONFINE_H
 #define MP_CONFINE_H
@@ -26,7 +27,7 @@ typedef struct MpTree
 
 typedef struct MpFound
 {
-	int			fd;				/* O_PATH handle of what the path names, the caller's to close; or -1 */
+	int			fd;				/* O_PATH handle of what was found, the caller's to close; or -1 */
 	int			err;			/* 0, or why there is none */
 	bool		behind_link;	/* the error was met on the way that a symbolic link points out */
 	bool		other_root;		/* a symbolic link led through another registered root */

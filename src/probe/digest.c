@@ -2,8 +2,8 @@
  * digest.c: MD5 and SHA-1 by OpenSSL, streaming.
  *
  * The handle shows that it is a regular file before anything is opened for reading: opening a FIFO
- * may hang, and opening a device may set it in motion.  It is then opened through /proc, which names
- * the very file the handle holds, whatever the path means by now.
+ * may hang, and opening a device may set it in motion.  It is then opened through /proc, which
+ * names the very file the handle holds, whatever the path means by now.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +51,7 @@ feed(int fd, EVP_MD_CTX *context, uint64_t *size)
 {
 	char	   *buffer = malloc(READ_BYTES);
 	uint64_t	told = 0;
-	int			interrupted = 0;
+	int			tries = 0;
 	int			err = buffer == NULL ? ENOMEM : 0;
 
 	*size = 0;
@@ -59,7 +59,7 @@ feed(int fd, EVP_MD_CTX *context, uint64_t *size)
 	{
 		ssize_t		n = read(fd, buffer, READ_BYTES);
 
-		if (n < 0 && errno == EINTR && interrupted++ < MP_RETRIES)
+		if (n < 0 && mp_try_again(&tries))
 			continue;
 		if (n <= 0)
 		{
@@ -108,10 +108,13 @@ static int
 open_for_reading(int handle)
 {
 	char		path[64];
+	int			tries = 0;
 	int			fd;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", handle);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	do
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	while (fd < 0 && mp_try_again(&tries));
 	mp_progress_add(1);
 	return fd;
 }

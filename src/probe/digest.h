@@ -22,8 +22,8 @@ typedef struct MpDigest
 } MpDigest;
 
 /*
- * The digest of all that can be read from fd on.  Returns 0 or an errno; *size is how many bytes that
- * were.  For tests as well as for mp_digest_file.
+ * The digest of all that can be read from fd on.  Returns 0 or an errno; *size is how many bytes
+ * that were.  For tests as well as for mp_digest_file.
  */
 extern int	mp_digest_stream(int fd, MpAlgorithm algorithm, MpDigest *digest, uint64_t *size);
 

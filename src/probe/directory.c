@@ -6,8 +6,8 @@
  *     it doesn't show the name                look up: listings race with renames
  *
  * A single name relative to the directory's handle needs no openat2: it holds no slash, isn't "..",
- * and is never followed.  Only a link is, and that by its whole path from the root, since a link may
- * climb from one folder into its neighbour.
+ * and is never followed.  Only a link is, and that by its whole path from the root, since a link
+ * may climb from one folder into its neighbour.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -112,13 +112,15 @@ look_up_link(Held *held, const MpEntry *entry)
 static int
 stat_name(Held *held, const char *name, struct statx *st)
 {
-	int			err = EINTR;
+	int			tries = 0;
+	int			result;
 
-	for (int tries = 0; tries <= MP_RETRIES && (err == EINTR || err == EAGAIN); tries++)
-		err = statx(held->fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-					STATX_BASIC_STATS | MP_STATX_MOUNT, st) == 0 ? 0 : errno;
+	do
+		result = statx(held->fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+					   STATX_BASIC_STATS | MP_STATX_MOUNT, st);
+	while (result != 0 && mp_try_again(&tries));
 	mp_progress_add(1);
-	return err;
+	return result == 0 ? 0 : errno;
 }
 
 static MpJudgement
@@ -171,7 +173,7 @@ list(Held *held, MpScratch *scratch)
 	}
 }
 
-/* Settles what no file system has to be asked about; returns how many names a listing could settle. */
+/* Settles what no file system has to be asked about; returns how many a listing may settle. */
 static uint32_t
 settle_unsound(Held *held)
 {

@@ -13,6 +13,7 @@
 
 #include "dirlist.h"
 #include "progress.h"
+#include "verdict.h"
 
 /* As the kernel writes it. */
 typedef struct Dirent
@@ -26,7 +27,7 @@ typedef struct Dirent
 
 enum
 {
-	EMPTY_READS = 4,			/* some file systems return "." and ".." in a reading of their own */
+	EMPTY_READS = 4,			/* some file systems give "." and ".." a reading of their own */
 	LEAST_NAMES = 4				/* fewer are looked up one by one whatever the directory's size */
 };
 
@@ -164,11 +165,12 @@ enter_names(MpScratch *scratch, const MpEntry *entries, uint32_t count)
 static ssize_t
 read_some(int directory, void *buffer, size_t size)
 {
+	int			tries = 0;
 	ssize_t		n;
 
 	do
 		n = syscall(SYS_getdents64, directory, buffer, size);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && mp_try_again(&tries));
 	mp_progress_add(1);
 	return n;
 }

@@ -41,9 +41,9 @@ extern void mp_scratch_free(MpScratch *scratch);
 extern bool mp_list_pays(uint32_t names, uint64_t directory_size, uint64_t fs_magic);
 
 /*
- * Reads the directory and sets `shown` of each entry it finds; of two entries with one name only one
- * is set.  Stops early when all are found.  Returns 0 or the errno of the reading, after which the
- * entries found so far are as good as ever.
+ * Reads the directory and sets `shown` of each entry it finds; of two entries with one name only
+ * one is set.  Stops early when all are found.  Returns 0 or the errno of the reading, after which
+ * the entries found so far are as good as ever.
  */
 extern int	mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScratch *scratch);
 

@@ -1,8 +1,9 @@
 /*
  * guard.h: is what we looked at before the batch still what the root's path names after it?
  *
- * A root is pinned by a handle before the first look-up, and every look-up goes through that handle.
- * When the batch is done the path is opened anew and compared.  The interleaving this is about:
+ * A root is pinned by a handle before the first look-up, and every look-up goes through that
+ * handle.  When the batch is done the path is opened anew and compared.  The interleaving this is
+ * about:
  *
  *     probe                          mount
  *     opens the root's path
@@ -37,8 +38,8 @@ typedef struct MpGuard
 extern void mp_guard_open(MpGuard *guard, const MpPlace *place);
 
 /*
- * Compares; on any difference the report says so and the batch is void.  When all is well the guard's
- * tree is the freshly opened root, so that witnesses are asked about what is there now.
+ * Compares; on any difference the report says so and the batch is void.  When all is well the
+ * guard's tree is the freshly opened root, so that witnesses are asked about what is there now.
  */
 extern void mp_guard_compare(MpGuard *guard);
 

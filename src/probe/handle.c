@@ -10,16 +10,18 @@
 
 #include "handle.h"
 #include "progress.h"
+#include "verdict.h"
 
 int
 mp_stat_handle(int fd, struct statx *st)
 {
+	int			tries = 0;
 	int			result;
 
 	do
 		result = statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT,
 					   STATX_BASIC_STATS | MP_STATX_MOUNT, st);
-	while (result != 0 && errno == EINTR);
+	while (result != 0 && mp_try_again(&tries));
 	mp_progress_add(1);
 	return result == 0 ? 0 : errno;
 }
@@ -59,11 +61,12 @@ mp_statfs_handle(int fd, uint64_t *fsid, uint64_t *fs_magic)
 {
 	struct statfs fs;
 	uint32_t	words[2];
+	int			tries = 0;
 	int			result;
 
 	do
 		result = fstatfs(fd, &fs);
-	while (result != 0 && errno == EINTR);
+	while (result != 0 && mp_try_again(&tries));
 	mp_progress_add(1);
 	if (result != 0)
 		return errno;

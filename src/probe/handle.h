@@ -12,8 +12,8 @@
 #include "../protocol/protocol.h"
 
 /*
- * The mount a file lies on: the id that no later mount gets again (Linux 6.8) where there is one, else
- * the plain one.  By number, because the C library's headers may be older than the kernel.
+ * The mount a file lies on: the id that no later mount gets again (Linux 6.8) where there is one,
+ * else the plain one.  By number, because the C library's headers may be older than the kernel.
  */
 #define MP_STATX_MNT_ID 0x00001000U
 #define MP_STATX_MNT_ID_UNIQUE 0x00004000U

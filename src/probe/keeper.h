@@ -1,10 +1,10 @@
 /*
  * keeper.h: the process between the server and the probe.
  *
- * Where postgres is process 1 (every official container) it inherits orphans, and one that dies by a
- * signal, or with a status it doesn't know, makes it restart the whole cluster.  So the probe is never
- * a direct child of the server: the keeper is, adopts whatever the probe leaves behind, and exits 0
- * whatever happened to it.
+ * Where postgres is process 1 (every official container) it inherits orphans, and one that dies by
+ * a signal, or with a status it doesn't know, makes it restart the whole cluster.  So the probe is
+ * never a direct child of the server: the keeper is, adopts whatever the probe leaves behind, and
+ * exits 0 whatever happened to it.
  *
  *     backend --- keeper (no socket, no disk, ignores signals) --- probe (socket, disk, threads)
  */
@@ -27,7 +27,7 @@ extern bool mp_keeper_has_socket(void);
  */
 extern _Noreturn void mp_keeper_run(int (*probe) (int socket));
 
-/* What the child does first: gives up what a probe doesn't need, and makes itself the first to go. */
+/* What the child does first: gives up what a probe doesn't need, and offers itself to go first. */
 extern void mp_probe_confine(void);
 
 #endif							/* MP_KEEPER_H */

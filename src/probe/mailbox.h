@@ -10,7 +10,7 @@
 
 typedef struct MpMailbox
 {
-	int			bell;			/* eventfd, readable when something was put in; -1: none to be had */
+	int			bell;			/* eventfd, readable when something was put in; or -1 */
 	pthread_mutex_t lock;		/* guards the two below */
 	MpOutgoing *newest;			/* linked from newer to older */
 	bool		lost;			/* there was no memory to put an answer in */

@@ -2,8 +2,8 @@
  * main.c: the probe of missing_photos, the only program of it that touches the disk.
  *
  * It is started by the extension, with a socket, answers questions about paths, and ends with the
- * socket.  What it promises: only a file that is certainly gone is called missing; a disk that hangs
- * or lies can hang or mislead this process, and no other.
+ * socket.  What it promises: only a file that is certainly gone is called missing; a disk that
+ * hangs or lies can hang or mislead this process, and no other.
  *
  * A map of the source, from the socket to the disk:
  *
@@ -28,8 +28,8 @@
  *     verdict.c     the table: what each errno means
  *     progress.c    the count of finished operations
  *
- * ../protocol/protocol.h is what both sides say to each other, ../protocol/wire.c how it is read and
- * written.  Functions return 0 or an errno, print nothing and never abort.
+ * ../protocol/protocol.h is what both sides say to each other, ../protocol/wire.c how it is read
+ * and written.  Functions return 0 or an errno, print nothing and never abort.
  */
 #include <stdbool.h>
 #include <stdio.h>

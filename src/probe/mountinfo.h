@@ -30,8 +30,8 @@ extern void mp_mountinfo_free(MpMounts *mounts);
 
 /*
  * Takes the next mount off the text and moves *at past it; false at the end.  The text is changed
- * (its escapes undone in place), and what *mount points to lies in it.  A line that isn't as proc(5)
- * says is passed over.
+ * (its escapes undone in place), and what *mount points to lies in it.  A line that isn't as
+ * proc(5) says is passed over.
  */
 extern bool mp_mountinfo_next(char **at, MpMount *mount);
 

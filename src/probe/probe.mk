@@ -26,7 +26,7 @@ PROBE_TSAN_TESTS := test_workers test_check test_server
 .PHONY: check-unit check-unit-plain check-unit-asan check-unit-tsan fuzz bench-probe
 
 missing_photos_probe: build/probe/plain/missing_photos_probe
-	cp $< $@
+	cp -f $< $@
 
 # The rules of one way of building: $(1) its folder, $(2) its compiler, $(3) its flags.
 define PROBE_WAY
@@ -69,14 +69,15 @@ check-unit-asan: $(PROBE_TESTS:%=build/probe/asan/%) build/probe/asan/missing_ph
 	prove -e '' $(PROBE_TESTS:%=build/probe/asan/%)
 
 check-unit-tsan: $(PROBE_TSAN_TESTS:%=build/probe/tsan/%) build/probe/tsan/missing_photos_probe
-	TSAN_OPTIONS=die_after_fork=0 prove -e '' $(PROBE_TSAN_TESTS:%=build/probe/tsan/%)
+	TSAN_OPTIONS=die_after_fork=0:atexit_sleep_ms=0 \
+		prove -e '' $(PROBE_TSAN_TESTS:%=build/probe/tsan/%)
 
 # New inputs go to a folder of their own; the corpus in the repository stays small.
 fuzz: $(PROBE_FUZZERS:%=build/probe/fuzz/%)
 	for fuzzer in $(PROBE_FUZZERS); do \
 		mkdir -p build/probe/found/$$fuzzer; \
 		build/probe/fuzz/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=2048 \
-			-print_final_stats=1 -artifact_prefix=build/probe/found/$$fuzzer- \
+			-verbosity=0 -print_final_stats=1 -artifact_prefix=build/probe/found/$$fuzzer- \
 			build/probe/found/$$fuzzer test/fuzz/corpus/$$fuzzer || exit 1; \
 	done
 

@@ -1,8 +1,8 @@
 /*
  * request.c: from a message's bytes to a request.
  *
- * Strings stay where they are in the payload.  A string's end is always followed by another field, or
- * by the payload's spare byte, so once everything has been read that byte can become its NUL.
+ * Strings stay where they are in the payload.  A string's end is always followed by another field,
+ * or by the payload's spare byte, so once everything has been read that byte can become its NUL.
  */
 #include <errno.h>
 #include <stdlib.h>

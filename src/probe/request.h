@@ -39,8 +39,9 @@ typedef struct MpEntry
 } MpEntry;
 
 /*
- * What a directory's missing names rest on: the leading `length` bytes of its path were this folder.
- * When they no longer are after the batch, the names weren't seen missing, only out of sight.
+ * What a directory's missing names rest on: the leading `length` bytes of its path were this
+ * folder.  When they no longer are after the batch, the names weren't seen missing, only out of
+ * sight.
  */
 typedef struct MpWitness
 {
@@ -93,9 +94,9 @@ typedef struct MpRequest
 } MpRequest;
 
 /*
- * Takes the payload apart.  The payload is malloc'd with one spare byte behind its length and belongs
- * to the request from now on, whatever is returned: 0, EBADMSG (protocol.h doesn't allow it) or
- * ENOMEM.  mp_request_free() is due in every case.
+ * Takes the payload apart.  The payload is malloc'd with one spare byte behind its length and
+ * belongs to the request from now on, whatever is returned: 0, EBADMSG (protocol.h doesn't allow
+ * it) or ENOMEM.  mp_request_free() is due in every case.
  */
 extern int	mp_request_parse(MpRequest *request, uint8_t type, uint64_t id,
 							 unsigned char *payload, size_t length);

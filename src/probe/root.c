@@ -1,8 +1,8 @@
 /*
  * root.c: the report on a root.
  *
- * The mount that a root lies on is found by its mount id; the table knows only the plain one, so it is
- * asked for without its unique sister.
+ * The mount that a root lies on is found by its mount id; the table knows only the plain one, so it
+ * is asked for without its unique sister.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -7,8 +7,8 @@
 #include "guard.h"
 
 /*
- * Writes the payload of the answer.  Returns 0, or the errno of our own shortage; the writer's content
- * is then of no use.
+ * Writes the payload of the answer.  Returns 0, or the errno of our own shortage; the writer's
+ * content is then of no use.
  */
 extern int	mp_root_write(const MpRequest *request, MpWriter *w);
 

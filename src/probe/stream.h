@@ -54,8 +54,8 @@ extern MpArrival mp_stream_read(MpStream *stream, MpHeader *header, unsigned cha
 extern void mp_stream_queue(MpStream *stream, MpOutgoing *outgoing);
 
 /*
- * Writes on until the socket is full or nothing is left.  Returns 0, or an errno when the other side
- * is gone.  Messages that went out whole are handed back in *written, linked, to be freed with
+ * Writes on until the socket is full or nothing is left.  Returns 0, or an errno when the other
+ * side is gone.  Messages that went out whole are handed back in *written, linked, to be freed with
  * mp_outgoing_free.
  */
 extern int	mp_stream_write(MpStream *stream, MpOutgoing **written);

@@ -114,3 +114,9 @@ mp_judgement(MpVerdict verdict, MpReason reason, int err)
 	judgement.err = (uint16_t) err;
 	return judgement;
 }
+
+bool
+mp_try_again(int *tries)
+{
+	return mp_judge_errno(errno).fate == MP_FATE_RETRY && (*tries)++ < MP_RETRIES;
+}

@@ -1,12 +1,13 @@
 /*
  * verdict.h: what each answer of the operating system means for a file.
  *
- * One table says it all, so that no other file has to know that only two errors in the world may call
- * a file missing.
+ * One table says it all, so that no other file has to know that only two errors in the world may
+ * call a file missing.
  */
 #ifndef MP_VERDICT_H
 #define MP_VERDICT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../protocol/protocol.h"
@@ -15,7 +16,7 @@
 typedef enum MpFate
 {
 	MP_FATE_JUDGE = 0,			/* the verdict holds */
-	MP_FATE_RETRY = 1,			/* try again, MP_RETRIES times at most; the verdict is for after that */
+	MP_FATE_RETRY = 1,			/* try again, MP_RETRIES times at most; then the verdict holds */
 	MP_FATE_SHORTAGE = 2		/* our own lack: the request is dropped, nothing is concluded */
 } MpFate;
 
@@ -31,6 +32,12 @@ typedef struct MpJudgement
 	uint16_t	err;
 	uint8_t		fate;			/* MpFate */
 } MpJudgement;
+
+/*
+ * After a call that failed: whether errno is one to try again for, and hasn't been MP_RETRIES times
+ * already.  A file system may answer so for ever.
+ */
+extern bool mp_try_again(int *tries);
 
 /* The meaning of a confined look-up's errno for the file looked up; 0 is a regular file. */
 extern MpJudgement mp_judge_errno(int err);

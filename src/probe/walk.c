@@ -1,17 +1,18 @@
 /*
  * walk.c: a look-up component by component.
  *
- * The walk holds a handle of the folder it has reached and opens one name at a time with O_NOFOLLOW.
- * A link is read, and its text put in front of what is still to be walked.  So at every moment
+ * The walk holds a handle of the folder it has reached and opens one name at a time with
+ * O_NOFOLLOW.  A link is read, and its text put in front of what is still to be walked.  So at
+ * every moment
  *
  *     base            a root's handle
  *     done            the folders from base to `at`, none of them a link
  *     rest            what is still to be walked: link text first, then the caller's own words
  *
  * ".." (only links contain it, sound paths don't) drops the last name of `done` and walks down to
- * there again, instead of opening "..": a folder moved elsewhere meanwhile can't lead us out.  Above
- * a base, and for an absolute link, the path is compared with the registered roots as text, and the
- * walk goes on from the handle of the one it lies below.
+ * there again, instead of opening "..": a folder moved elsewhere meanwhile can't lead us out.
+ * Above a base, and for an absolute link, the path is compared with the registered roots as text,
+ * and the walk goes on from the handle of the one it lies below.
  */
 #include <errno.h>
 #include <fcntl.h>

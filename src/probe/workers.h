@@ -1,10 +1,10 @@
 /*
  * workers.h: the threads that touch the disk.
  *
- * Work comes in jobs of many steps.  Idle workers take steps of the oldest job first; a job's `done`
- * is called once, by the worker that finished its last step.  A step never waits for another step, so
- * a pool of a single thread gets through everything.  Steps may hang in the kernel for ever: nothing
- * here waits for them, and the process ends with _exit.
+ * Work comes in jobs of many steps.  Idle workers take steps of the oldest job first; a job's
+ * `done` is called once, by the worker that finished its last step.  A step never waits for another
+ * step, so a pool of a single thread gets through everything.  Steps may hang in the kernel for
+ * ever: nothing here waits for them, and the process ends with _exit.
  */
 #ifndef MP_WORKERS_H
 #define MP_WORKERS_H
@@ -47,9 +47,9 @@ enum
 extern void mp_workers_start(MpWorkers *workers, uint32_t threads);
 
 /*
- * Queues a job whose steps, step and done are set, and starts threads as needed.  Returns 0, or EAGAIN
- * when not a single thread can be had: the job is then the caller's again.  Called from a `done` it
- * always succeeds, because that runs on a worker.
+ * Queues a job whose steps, step and done are set, and starts threads as needed.  Returns 0, or
+ * EAGAIN when not a single thread can be had: the job is then the caller's again.  Called from a
+ * `done` it always succeeds, because that runs on a worker.
  */
 extern int	mp_workers_submit(MpWorkers *workers, MpJob *job);
 

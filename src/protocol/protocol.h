@@ -2,16 +2,18 @@
  * protocol.h: what the extension and the probe say to each other.
  *
  * Both sides run on one machine and share this header, so numbers travel in the machine's own byte
- * order.  The transport is a stream socket.  Every message is a header of MP_HEADER_SIZE bytes and a
- * payload; both are written and read with the bounded cursors of wire.h, never by casting a struct.
+ * order.  The transport is a stream socket.  Every message is a header of MP_HEADER_SIZE bytes and
+ * a payload; both are written and read with the bounded cursors of wire.h, never by casting a
+ * struct.
  *
  *     header    u32 payload length | u8 version | u8 type | u16 zero | u64 request id
  *     str       u32 length | bytes (no NUL inside, none at the end)
  *
  * The extension asks, the probe answers each request once, in any order, under the request's id;
- * before the answer it may send PROGRESS, which says nothing but "alive, and getting on".  A message
- * that breaks a rule of this file makes the probe send BYE and end; the extension closes the socket
- * and starts another probe.  Closing the socket is also how the extension takes its requests back.
+ * before the answer it may send PROGRESS, which says nothing but "alive, and getting on".  A
+ * message that breaks a rule of this file makes the probe send BYE and end; the extension closes
+ * the socket and starts another probe.  Closing the socket is also how the extension takes its
+ * requests back.
  *
  * Requests and answers
  *
@@ -24,12 +26,16 @@
  *   -> ROOT   root report | str canonical path | str file system type | str mount source
  *             | u32 n | n x (str mount point below the root, relative | str file system type)
  *
- *   CHECK     place | u32 directories | per directory: str path relative to the root ("" is the root)
+ *   CHECK     place | u32 directories | per directory: str path below the root ("" is the root)
  *             | u32 names | per name: u8 flags (MP_WANT_IDENTITY) | str name (one component)
  *   -> CHECK  root report | u32 n | n x exception | u32 n | n x (u32 entry | identity)
  *             Entries are the names in the order of the request, from 0.  An entry without an
  *             exception is present.  When the root report isn't "present" nothing was concluded:
  *             no exception and no identity follows, and every entry is as unreachable as its root.
+ *             A name may be anything without a NUL, up to MP_MAX_PATH bytes: one that is no file's
+ *             (empty, ".", "..", with a slash, over MP_MAX_NAME) is MP_INVALID, as is a directory
+ *             with ".." in it.  A name that isn't there behind a symbolic link into another root is
+ *             MP_UNREACHABLE: the request guards its own root alone.
  *
  *   HASH      place | str path relative to the root | u8 algorithm
  *   -> HASH   root report | u8 verdict | u8 reason | u16 errno | identity | u8 n | n digest bytes
@@ -44,8 +50,8 @@
  *                                           request is dropped and nothing may be concluded from it
  *   -> BYE       u8 status (MpBye) | str what
  *
- *   place     str absolute path of the root | u32 n | n x str absolute path of every other registered
- *             root (a symbolic link may lead there, and nowhere else)
+ *   place     str absolute path of the root | u32 n | n x str absolute path of every other
+ *             registered root (a symbolic link may lead there, and nowhere else)
  *   root report
  *             u8 verdict | u8 reason | u16 errno | u8 root is empty | u64 fs magic | u64 fsid
  *             | u64 inode of the root | u64 device | u64 mount id | u64 mounts

@@ -1,5 +1,6 @@
 /*
- * test_keeper.c: whatever becomes of the probe, the process that the database server sees ends with 0.
+ * test_keeper.c: whatever becomes of the probe, the process that the database server sees ends with
+ * 0.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -1,8 +1,8 @@
 /*
  * test_wire.c: the cursors of wire.h never leave their bounds.
  *
- * Every truncation is read from a malloc'd copy of just that length, so that ASan sees a read of even
- * one byte too many.
+ * Every truncation is read from a malloc'd copy of just that length, so that ASan sees a read of
+ * even one byte too many.
  */
 #include <limits.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@ use strict;
 use warnings;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(time);
 
 my $count = 0;
 
@@ -48,8 +48,7 @@ sub wait
     my ($self) = @_;
     while ($self->{out} !~ /^\Q$self->{mark}\E$/m && $self->{run}->pumpable)
     {
-        eval { $self->{run}->pump_nb; 1 } or last;
-        sleep 0.002;
+        eval { $self->{run}->pump; 1 } or last;
     }
     my $seconds = time - $self->{sent};
     (my $out = $self->{out}) =~ s/^\Q$self->{mark}\E\n//m;

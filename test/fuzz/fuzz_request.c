@@ -1,0 +1,78 @@
+/*
+ * fuzz_request.c: any bytes as a request.
+ *
+ * The first byte is the message's type.  What the parser accepts must be whole: every string ends
+ * where it says, every entry belongs to one directory, every identity has its slot.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/probe/request.h"
+
+extern int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+check_text(const char *text, size_t length)
+{
+	if (strlen(text) != length)
+		abort();
+	mp_path_is_sound(text);
+}
+
+static void
+check_entries(const MpRequest *request)
+{
+	uint32_t	identities = 0;
+	uint16_t	err;
+
+	for (size_t i = 0; i < request->n_entries; i++)
+	{
+		const MpEntry *entry = &request->entries[i];
+
+		check_text(entry->name, entry->length);
+		mp_name_is_sound(entry, &err);
+		if (entry->identity != MP_NO_IDENTITY && entry->identity != identities++)
+			abort();
+	}
+	if (identities != request->n_identities)
+		abort();
+}
+
+static void
+check_whole(const MpRequest *request)
+{
+	size_t		first = 0;
+
+	if (request->type != MP_HELLO)
+		check_text(request->place.root.data, request->place.root.length);
+	for (uint32_t i = 0; i < request->place.n_others; i++)
+		check_text(request->place.others[i].data, request->place.others[i].length);
+	for (uint32_t i = 0; i < request->n_directories; i++)
+	{
+		const MpDirectory *directory = &request->directories[i];
+
+		check_text(directory->path, directory->length);
+		if (directory->first != first)
+			abort();
+		first += directory->count;
+	}
+	if (first != request->n_entries)
+		abort();
+	check_entries(request);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned char *payload;
+	MpRequest	request;
+
+	if (size == 0)
+		return 0;
+	payload = malloc(size);		/* one byte less for the type, one more to spare */
+	memcpy(payload, data + 1, size - 1);
+	if (mp_request_parse(&request, data[0], 7, payload, size - 1) == 0)
+		check_whole(&request);
+	mp_request_free(&request);
+	return 0;
+}
