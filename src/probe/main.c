@@ -21,6 +21,7 @@
  *     digest.c      MD5 and SHA-1 of a file that holds still
  *     root.c        ROOT: what a root is and what is mounted below it
  *     mountinfo.c   the kernel's table of mounts
+ *     mounts.c      a fingerprint of what is mounted below a root
  *     guard.c       the root before and after a batch; witnesses of missing names
  *     confine.c     look-ups that can't leave the roots, by the kernel
  *     walk.c        the same by hand, with links that the kernel won't follow

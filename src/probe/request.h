@@ -76,8 +76,10 @@ typedef struct MpRequest
 	/* HELLO */
 	uint32_t	idle_ms;
 	uint32_t	threads;
+	MpStr	   *confined;		/* what may be read; none: anything */
+	uint32_t	n_confined;
 
-	/* ROOT, CHECK, HASH */
+	/* ROOT, CHECK, HASH, LIST */
 	MpPlace		place;
 
 	/* CHECK */
@@ -88,8 +90,10 @@ typedef struct MpRequest
 	size_t		room;			/* entries there is memory for */
 	uint32_t	n_identities;
 
-	/* HASH */
+	/* ROOT: the marker's name; HASH: a file's path, LIST: a folder's, below the root */
 	MpStr		path;
+
+	/* HASH */
 	uint8_t		algorithm;
 } MpRequest;
 

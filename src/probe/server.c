@@ -113,6 +113,7 @@ greet(Server *server, const MpRequest *hello)
 	mp_write_start(&message);
 	mp_write_message(&message, MP_HELLO, hello->id);
 	mp_write_u32(&message, (uint32_t) getpid());
+	mp_write_u8(&message, 0);
 	mp_write_message_end(&message);
 	queue_message(server, &message);
 }
