@@ -343,6 +343,7 @@ end_job(OwnerScan *scan, const char *state, const char *error)
 
 	new_round(scan);
 	argument_job(&a, scan);
+	argument_text(&a, scan->owner);
 	argument_text(&a, state);
 	argument_text(&a, error);
 	argument_int8(&a, scan->photos);
@@ -351,7 +352,7 @@ end_job(OwnerScan *scan, const char *state, const char *error)
 	argument_int8(&a, scan->changes.restored);
 	argument_int8(&a, scan->unreachable);
 	argument_int8(&a, scan->invalid);
-	call_as_owner("SELECT missing_photos.end_job($1, $2, $3, $4, $5, $6, $7, $8, $9)", &a);
+	call_as_owner("SELECT missing_photos.end_job($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &a);
 }
 
 static void
