@@ -23,7 +23,8 @@ typedef enum MpShown
 {
 	MP_NOT_SHOWN = 0,
 	MP_SHOWN_REGULAR = 1,
-	MP_SHOWN_OTHER = 2			/* a link, a folder, a type the listing doesn't tell */
+	MP_SHOWN_OTHER = 2,			/* a link, a type the listing doesn't tell */
+	MP_SHOWN_FOLDER = 3			/* a folder, or something else that is no file */
 } MpShown;
 
 typedef struct MpEntry
