@@ -82,6 +82,8 @@ BEGIN
 			EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', granted, grantee);
 		END LOOP;
 	END LOOP;
+	PERFORM missing_photos.contract_forget(
+		names ->> 'photo.key:type', COALESCE(names ->> 'file.key:type', names ->> 'photo.key:type'));
 	DELETE FROM missing_photos.attached_library;
 	INSERT INTO missing_photos.attached_library
 		(preset, library_schema, layout, mapping, signature)
@@ -92,6 +94,47 @@ END
 $$;
 COMMENT ON FUNCTION missing_photos.contract_attach IS
 	'generates the library contract for an existing library; called by attach_library';
+
+CREATE FUNCTION missing_photos.contract_is_key(value text, type text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- By how it is written: a cast could run what a domain of the library's checks.
+	SELECT CASE type
+	       WHEN 'pg_catalog.uuid' THEN value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+	       WHEN 'pg_catalog.int8' THEN value ~ '^-?[0-9]{1,19}$'
+	       WHEN 'pg_catalog.int4' THEN value ~ '^-?[0-9]{1,10}$'
+	       ELSE true END
+$$;
+COMMENT ON FUNCTION missing_photos.contract_is_key IS 'whether a value looks like a key of this type';
+
+-- An application may have given its photos keys of another type: what was noted by the old ones names
+-- nothing any more, and could not even be looked up.
+CREATE FUNCTION missing_photos.contract_forget(photo_type text, file_type text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	forgotten bigint;
+BEGIN
+	DELETE FROM missing_photos.file_doubt AS doubt
+	 WHERE NOT missing_photos.contract_is_key(doubt.photo, photo_type)
+	    OR NOT missing_photos.contract_is_key(doubt.file, file_type);
+	DELETE FROM missing_photos.loss AS lost
+	 WHERE NOT missing_photos.contract_is_key(lost.photo, photo_type)
+	    OR NOT missing_photos.contract_is_key(lost.file, file_type);
+	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	IF forgotten > 0 THEN
+		RAISE WARNING 'links that scans took away are forgotten: %', forgotten
+			USING DETAIL = 'The library''s photos or files have keys of another type now.',
+			      HINT = 'Main files that come back are still found; let the application''s own scan link the others.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION missing_photos.contract_forget IS
+	'forgets what was noted by keys that the library no longer has';
 
 CREATE FUNCTION missing_photos.contract_layout(mapping jsonb)
 RETURNS text

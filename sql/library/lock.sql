@@ -8,6 +8,12 @@
 --
 -- Each statement of a volatile function sees what was committed before it began. So what is read
 -- after the locks is the latest state, and stays so until our transaction ends.
+--
+-- The planner can't know how long an array is, in a plan kept for later calls least of all, and may
+-- loop over two arrays to join them, which takes minutes for some ten thousand pairs. So here and in
+-- the marking functions arrays are joined with tables only, never with each other: they go side by
+-- side (ROWS FROM), or membership is asked with = ANY (SELECT ...), which is always hashed, or a
+-- JSON object maps one to the other.
 
 CREATE FUNCTION missing_photos.generate_lock(names jsonb)
 RETURNS void
@@ -17,7 +23,7 @@ AS $$
 	SELECT missing_photos.contract_define(names, 'library_lock',
 		'of_owner text, of_photos text[], of_files text[]',
 		'TABLE (ordinal bigint, photo text, file text, path text, flagged boolean, main text, '
-		|| 'links bigint, locked boolean)',
+		|| 'linked boolean, locked boolean)',
 		missing_photos.contract_writes(1000),
 		CASE names ->> 'shape' WHEN 'linked' THEN $body$
 #variable_conflict use_column
@@ -26,6 +32,10 @@ DECLARE
 	free_photos {photo.key:type}[];
 	free_files {file.key:type}[];
 	free_links pg_catalog.int8[];
+	held_links pg_catalog.int8[];
+	photos {photo.key:type}[];
+	files {file.key:type}[];
+	ordinals pg_catalog.int8[];
 BEGIN
 	free_photos := ARRAY(
 		SELECT p.{photo.key} FROM {photo} AS p
@@ -33,44 +43,54 @@ BEGIN
 		   AND p.{photo.owner} {=} $1::{photo.owner:type}
 		 ORDER BY p.{photo.key}
 		   FOR NO KEY UPDATE SKIP LOCKED);
+	SELECT pg_catalog.array_agg(k.photo) FILTER (WHERE k.free),
+	       pg_catalog.array_agg(k.file) FILTER (WHERE k.free),
+	       pg_catalog.array_agg(k.ordinal) FILTER (WHERE k.free)
+	  INTO photos, files, ordinals
+	  FROM (SELECT g.*, g.photo {=} ANY (SELECT pg_catalog.unnest(my.free_photos)) AS free
+	          FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
+	                          pg_catalog.unnest($3::{file.key:type}[]))
+	               WITH ORDINALITY AS g(photo, file, ordinal)) AS k;
 	free_files := ARRAY(
 		SELECT f.{file.key} FROM {file} AS f
-		 WHERE f.{file.key} {=} ANY (ARRAY(
-		           SELECT g.file
-		             FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
-		                             pg_catalog.unnest($3::{file.key:type}[])) AS g(photo, file)
-		             JOIN pg_catalog.unnest(my.free_photos) AS h(photo) ON h.photo {=} g.photo)){and_file_of_owner}
+		 WHERE f.{file.key} {=} ANY (my.files){and_file_of_owner}
 		 ORDER BY f.{file.key}
 		   FOR NO KEY UPDATE SKIP LOCKED);
 	-- One entry for each row locked: a pair may be linked more than once.
 	free_links := ARRAY(
 		SELECT g.ordinal
-		  FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
-		                  pg_catalog.unnest($3::{file.key:type}[]))
-		       WITH ORDINALITY AS g(photo, file, ordinal)
-		  JOIN pg_catalog.unnest(my.free_photos) AS h(photo) ON h.photo {=} g.photo
+		  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
+		                  pg_catalog.unnest(my.ordinals)) AS g(photo, file, ordinal)
 		  JOIN {link} AS l ON l.{link.photo} {=} g.photo AND l.{link.file} {=} g.file{and_link_of_owner}
 		 ORDER BY l.{link.photo}, l.{link.file}
 		   FOR UPDATE OF l SKIP LOCKED);
+	held_links := ARRAY(
+		SELECT e.ordinal
+		  FROM (SELECT h.ordinal, 1 AS sign FROM pg_catalog.unnest(my.free_links) AS h(ordinal)
+		        UNION ALL
+		        SELECT g.ordinal, -1
+		          FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
+		                          pg_catalog.unnest(my.ordinals)) AS g(photo, file, ordinal)
+		          JOIN {link} AS l ON l.{link.photo} {=} g.photo AND l.{link.file} {=} g.file{and_link_of_owner}
+		       ) AS e
+		 GROUP BY e.ordinal
+		HAVING pg_catalog.sum(e.sign) {<>} 0);
 	RETURN QUERY
 	SELECT DISTINCT ON (g.photo, g.file)
 	       g.ordinal, p.{photo.key}::pg_catalog.text, f.{file.key}::pg_catalog.text,
 	       f.{file.path}::pg_catalog.text, f.{file.missing}, p.{photo.main}::pg_catalog.text,
-	       h.links,
-	       a.photo IS NOT NULL AND b.file IS NOT NULL AND h.links {=} COALESCE(c.links, 0)
+	       h.linked,
+	       g.photo {=} ANY (SELECT pg_catalog.unnest(my.free_photos))
+	       AND g.file {=} ANY (SELECT pg_catalog.unnest(my.free_files))
+	       AND NOT g.ordinal {=} ANY (SELECT pg_catalog.unnest(my.held_links))
 	  FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
 	                  pg_catalog.unnest($3::{file.key:type}[]))
 	       WITH ORDINALITY AS g(photo, file, ordinal)
 	  JOIN {photo} AS p
 	    ON p.{photo.key} {=} g.photo AND p.{photo.owner} {=} $1::{photo.owner:type}
 	  JOIN {file} AS f ON f.{file.key} {=} g.file{and_file_of_owner}
-	 CROSS JOIN LATERAL (SELECT pg_catalog.count(*) AS links FROM {link} AS l
+	 CROSS JOIN LATERAL (SELECT pg_catalog.count(*) {>} 0 AS linked FROM {link} AS l
 	                      WHERE l.{link.photo} {=} g.photo AND l.{link.file} {=} g.file{and_link_of_owner}) AS h
-	  LEFT JOIN pg_catalog.unnest(my.free_photos) AS a(photo) ON a.photo {=} g.photo
-	  LEFT JOIN pg_catalog.unnest(my.free_files) AS b(file) ON b.file {=} g.file
-	  LEFT JOIN (SELECT e.ordinal, pg_catalog.count(*) AS links
-	               FROM pg_catalog.unnest(my.free_links) AS e(ordinal)
-	              GROUP BY e.ordinal) AS c ON c.ordinal {=} g.ordinal
 	 ORDER BY g.photo, g.file, g.ordinal;
 END
 $body$ ELSE $body$
@@ -89,13 +109,12 @@ BEGIN
 	SELECT DISTINCT ON (g.photo)
 	       g.ordinal, p.{photo.key}::pg_catalog.text, p.{photo.key}::pg_catalog.text,
 	       p.{photo.path}::pg_catalog.text, p.{photo.offline}, p.{photo.key}::pg_catalog.text,
-	       1::pg_catalog.int8, a.photo IS NOT NULL
+	       true, g.photo {=} ANY (SELECT pg_catalog.unnest(my.free))
 	  FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
 	                  pg_catalog.unnest($3::{photo.key:type}[]))
 	       WITH ORDINALITY AS g(photo, file, ordinal)
 	  JOIN {photo} AS p
 	    ON p.{photo.key} {=} g.photo AND p.{photo.owner} {=} $1::{photo.owner:type}
-	  LEFT JOIN pg_catalog.unnest(my.free) AS a(photo) ON a.photo {=} g.photo
 	 WHERE g.file {=} g.photo AND {alive} AND p.{photo.external}
 	 ORDER BY g.photo, g.ordinal;
 END

@@ -36,65 +36,60 @@ DECLARE
 	flags pg_catalog.bool[];
 	free pg_catalog.bool[];
 	afters pg_catalog.text[];
-	gone pg_catalog.text[];
-	next_photos pg_catalog.text[];
-	next_files pg_catalog.text[];
-	next_held pg_catalog.text[];
+	gone {file.key:type}[];
+	best pg_catalog.jsonb := pg_catalog.jsonb_build_object();
+	held pg_catalog.jsonb := pg_catalog.jsonb_build_object();
 BEGIN
 	SELECT pg_catalog.array_agg(k.photo) FILTER (WHERE k.wanted),
 	       pg_catalog.array_agg(k.file) FILTER (WHERE k.wanted),
 	       pg_catalog.array_agg(k.was_main) FILTER (WHERE k.wanted),
 	       pg_catalog.array_agg(k.flagged) FILTER (WHERE k.wanted),
 	       pg_catalog.array_agg(k.locked) FILTER (WHERE k.wanted),
-	       pg_catalog.array_agg(k.file) FILTER (WHERE k.same)
+	       pg_catalog.array_agg(k.file::{file.key:type}) FILTER (WHERE k.same)
 	  INTO photos, files, mains, flags, free, gone
 	  FROM (SELECT j.photo, j.file, j.flagged, j.locked, s.same,
 	               COALESCE(j.main {=} j.file, false) AS was_main,
-	               NOT j.locked OR (j.links {>} 0 AND s.same) AS wanted
+	               NOT j.locked OR (j.linked AND s.same) AS wanted
 	          FROM missing_photos.library_lock($1, $2, $3) AS j
-	          JOIN ROWS FROM (pg_catalog.unnest($4)) WITH ORDINALITY AS g(path, ordinal)
-	            ON g.ordinal {=} j.ordinal
-	         CROSS JOIN LATERAL (SELECT COALESCE(g.path {=} j.path,
-	                                             g.path IS NULL AND j.path IS NULL)) AS s(same)
+	         CROSS JOIN LATERAL (SELECT COALESCE(($4)[j.ordinal] {=} j.path,
+	                                             ($4)[j.ordinal] IS NULL AND j.path IS NULL)) AS s(same)
 	         ORDER BY j.ordinal) AS k;
 	IF my.photos IS NULL THEN
 		RETURN;
 	END IF;
 	IF true {=} ANY (my.mains) THEN
-		-- The file each photo shows from now on; its row and link are held, so that it is still
-		-- there when we commit.
-		SELECT pg_catalog.array_agg(b.photo), pg_catalog.array_agg(b.file)
-		  INTO next_photos, next_files
+		-- The file each photo shows from now on. Its row and its link are locked too, so that it is
+		-- still there when we commit.
+		SELECT COALESCE(pg_catalog.jsonb_object_agg(b.photo, b.file), my.best) INTO best
 		  FROM (SELECT DISTINCT ON (l.{link.photo}) t.photo, f.{file.key}::pg_catalog.text AS file
 		          FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.mains),
 		                          pg_catalog.unnest(my.free)) AS t(photo, main, free)
 		          JOIN {link} AS l ON l.{link.photo} {=} t.photo::{photo.key:type}{and_link_of_owner}
 		          JOIN {file} AS f ON f.{file.key} {=} l.{link.file}{and_file_of_owner}
 		         WHERE t.main AND t.free AND {media} AND NOT f.{file.missing}
-		           AND NOT EXISTS (SELECT FROM pg_catalog.unnest(my.gone) AS g(file)
-		                            WHERE g.file::{file.key:type} {=} f.{file.key})
+		           AND NOT f.{file.key} {=} ANY (SELECT pg_catalog.unnest(my.gone))
 		         ORDER BY l.{link.photo}, {rank}, f.{file.key}) AS b;
-		next_held := ARRAY(
-			SELECT b.photo
-			  FROM ROWS FROM (pg_catalog.unnest(my.next_photos), pg_catalog.unnest(my.next_files))
-			    AS b(photo, file)
-			  JOIN {link} AS l ON l.{link.photo} {=} b.photo::{photo.key:type}
-			                  AND l.{link.file} {=} b.file::{file.key:type}{and_link_of_owner}
-			  JOIN {file} AS f ON f.{file.key} {=} l.{link.file}{and_file_of_owner}
-			 WHERE NOT f.{file.missing}
-			 ORDER BY f.{file.key}
-			   FOR KEY SHARE OF l, f SKIP LOCKED);
+		SELECT COALESCE(pg_catalog.jsonb_object_agg(k.photo, k.file), my.held) INTO held
+		  FROM (SELECT b.key AS photo, b.value AS file
+		          FROM pg_catalog.jsonb_each_text(my.best) AS b
+		          JOIN {link} AS l ON l.{link.photo} {=} b.key::{photo.key:type}
+		                          AND l.{link.file} {=} b.value::{file.key:type}{and_link_of_owner}
+		          JOIN {file} AS f ON f.{file.key} {=} l.{link.file}{and_file_of_owner}
+		         WHERE NOT f.{file.missing}
+		         ORDER BY f.{file.key}
+		           FOR KEY SHARE OF l, f SKIP LOCKED) AS k;
 	END IF;
-	SELECT pg_catalog.array_agg(CASE WHEN t.main AND t.free AND h.held
-	                                 THEN COALESCE(n.file, t.file) END ORDER BY t.ordinal),
-	       pg_catalog.array_agg(t.free AND h.held ORDER BY t.ordinal)
+	SELECT pg_catalog.array_agg(CASE WHEN t.main AND k.free
+	                                 THEN COALESCE(my.held OPERATOR(pg_catalog.->>) t.photo, t.file) END
+	                            ORDER BY t.ordinal),
+	       pg_catalog.array_agg(k.free ORDER BY t.ordinal)
 	  INTO afters, free
 	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 	                  pg_catalog.unnest(my.mains), pg_catalog.unnest(my.free))
 	       WITH ORDINALITY AS t(photo, file, main, free, ordinal)
-	  LEFT JOIN ROWS FROM (pg_catalog.unnest(my.next_photos), pg_catalog.unnest(my.next_files))
-	    AS n(photo, file) ON t.main AND n.photo {=} t.photo
-	 CROSS JOIN LATERAL (SELECT n.photo IS NULL OR n.photo {=} ANY (my.next_held)) AS h(held);
+	 CROSS JOIN LATERAL (SELECT t.free AND (NOT t.main
+	                            OR NOT my.best OPERATOR(pg_catalog.?) t.photo
+	                            OR my.held OPERATOR(pg_catalog.?) t.photo)) AS k(free);
 	UPDATE {photo} AS p SET {photo.main} = t.after::{file.key:type}
 	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 	                  pg_catalog.unnest(my.afters)) AS t(photo, file, after)
@@ -140,10 +135,9 @@ BEGIN
 	       pg_catalog.array_agg(k.locked ORDER BY k.ordinal)
 	  INTO photos, free
 	  FROM missing_photos.library_lock($1, $2, $3) AS k
-	  JOIN ROWS FROM (pg_catalog.unnest($4)) WITH ORDINALITY AS g(path, ordinal)
-	    ON g.ordinal {=} k.ordinal
 	 WHERE NOT k.flagged
-	   AND (NOT k.locked OR COALESCE(g.path {=} k.path, g.path IS NULL AND k.path IS NULL));
+	   AND (NOT k.locked OR COALESCE(($4)[k.ordinal] {=} k.path,
+	                                 ($4)[k.ordinal] IS NULL AND k.path IS NULL));
 	UPDATE {photo} AS p
 	   SET {photo.offline} = true, {photo.deleted_at} = COALESCE(p.{photo.deleted_at}, pg_catalog.now())
 	 WHERE p.{photo.key} {=} ANY (ARRAY(

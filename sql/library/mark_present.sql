@@ -24,8 +24,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	-- The main file is given back only where the photo still shows what our own loss left it with:
 	-- what a user chose since stays. A photo that lost one main file after the other gets them back
-	-- in one call by following the losses backwards. Two losses can't lead in a circle for longer
-	-- than there are pairs, which bounds the walk.
+	-- in one call by following the losses backwards, so many steps at most that losses which lead
+	-- in a circle end too.
 	SELECT $body$
 #variable_conflict use_column
 <<my>>
@@ -34,53 +34,49 @@ DECLARE
 	files pg_catalog.text[];
 	shown pg_catalog.text[];
 	mains pg_catalog.bool[];
-	afters pg_catalog.text[];
 	flags pg_catalog.bool[];
 	unlinked pg_catalog.bool[];
 	free pg_catalog.bool[];
-	main_photos pg_catalog.text[];
-	main_files pg_catalog.text[];
+	lost pg_catalog.jsonb;
+	shown_again pg_catalog.jsonb;
 BEGIN
 	SELECT pg_catalog.array_agg(k.photo), pg_catalog.array_agg(k.file),
 	       pg_catalog.array_agg(k.main), pg_catalog.array_agg(k.was_main),
-	       pg_catalog.array_agg(k.main_after), pg_catalog.array_agg(k.flagged),
-	       pg_catalog.array_agg(k.links {=} 0), pg_catalog.array_agg(k.locked)
-	  INTO photos, files, shown, mains, afters, flags, unlinked, free
-	  FROM (SELECT j.photo, j.file, j.main, COALESCE(g.was_main, false) AS was_main, g.main_after,
-	               j.flagged, j.links, j.locked
+	       pg_catalog.array_agg(k.flagged), pg_catalog.array_agg(NOT k.linked),
+	       pg_catalog.array_agg(k.locked),
+	       pg_catalog.jsonb_object_agg(pg_catalog.concat(k.photo, ' ', k.main_after), k.file)
+	           FILTER (WHERE k.locked AND k.was_main AND k.main_after {<>} k.file)
+	  INTO photos, files, shown, mains, flags, unlinked, free, lost
+	  FROM (SELECT j.photo, j.file, j.main, COALESCE(($5)[j.ordinal], false) AS was_main,
+	               ($6)[j.ordinal] AS main_after, j.flagged, j.linked, j.locked
 	          FROM missing_photos.library_lock($1, $2, $3) AS j
-	          JOIN ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6))
-	               WITH ORDINALITY AS g(path, was_main, main_after, ordinal)
-	            ON g.ordinal {=} j.ordinal
-	         WHERE NOT j.locked
-	            OR COALESCE(g.path {=} j.path, g.path IS NULL AND j.path IS NULL)
+	         WHERE NOT j.locked OR COALESCE(($4)[j.ordinal] {=} j.path,
+	                                        ($4)[j.ordinal] IS NULL AND j.path IS NULL)
 	         ORDER BY j.ordinal) AS k;
 	IF my.photos IS NULL THEN
 		RETURN;
 	END IF;
-	WITH RECURSIVE back AS (
-		SELECT t.photo, t.file, t.shown, t.after
+	WITH RECURSIVE chain AS (
+		SELECT t.photo, pg_catalog.min(t.shown) AS shown, 0 AS step,
+		       COALESCE(pg_catalog.min(t.shown), pg_catalog.min(t.file)) AS main
 		  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 		                  pg_catalog.unnest(my.shown), pg_catalog.unnest(my.mains),
-		                  pg_catalog.unnest(my.afters), pg_catalog.unnest(my.free))
-		    AS t(photo, file, shown, main, after, free)
+		                  pg_catalog.unnest(my.free)) AS t(photo, file, shown, main, free)
 		 WHERE t.main AND t.free
-	), chain AS (
-		SELECT b.photo, b.file, 1 AS step
-		  FROM back AS b
-		 WHERE b.shown IS NULL OR b.shown {=} b.after
-		UNION
-		SELECT b.photo, b.file, c.step OPERATOR(pg_catalog.+) 1
+		 GROUP BY t.photo
+		UNION ALL
+		SELECT c.photo, c.shown, c.step OPERATOR(pg_catalog.+) 1, n.file
 		  FROM chain AS c
-		  JOIN back AS b ON b.photo {=} c.photo AND b.after {=} c.file AND b.file {<>} c.file
-		 WHERE c.step {<} 32
+		 CROSS JOIN LATERAL (SELECT my.lost OPERATOR(pg_catalog.->>)
+		                            pg_catalog.concat(c.photo, ' ', c.main)) AS n(file)
+		 WHERE n.file IS NOT NULL AND c.step {<} 32
 	)
-	SELECT pg_catalog.array_agg(w.photo), pg_catalog.array_agg(w.file)
-	  INTO main_photos, main_files
-	  FROM (SELECT DISTINCT ON (c.photo) c.photo, c.file
+	SELECT COALESCE(pg_catalog.jsonb_object_agg(w.photo, w.main),
+	                pg_catalog.jsonb_build_object()) INTO shown_again
+	  FROM (SELECT DISTINCT ON (c.photo) c.photo, c.main, c.shown
 	          FROM chain AS c
-	          JOIN {file} AS f ON f.{file.key} {=} c.file::{file.key:type}{and_file_of_owner}
-	         ORDER BY c.photo, c.step DESC, {rank}, c.file) AS w;
+	         ORDER BY c.photo, c.step DESC) AS w
+	 WHERE w.shown IS NULL OR w.main {<>} w.shown;
 	INSERT INTO {link} AS l ({link_columns}{more_link_columns})
 	SELECT {link_values}{more_link_values}
 	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
@@ -95,21 +91,16 @@ BEGIN
 	               AS t(file, free)
 	            WHERE t.free)){and_file_of_owner}
 	   AND f.{file.missing};
-	UPDATE {photo} AS p SET {photo.main} = t.file::{file.key:type}
-	  FROM ROWS FROM (pg_catalog.unnest(my.main_photos), pg_catalog.unnest(my.main_files))
-	    AS t(photo, file)
-	 WHERE p.{photo.key} {=} t.photo::{photo.key:type} AND p.{photo.owner} {=} $1::{photo.owner:type}
-	   AND (p.{photo.main} IS NULL OR p.{photo.main} {<>} t.file::{file.key:type});
+	UPDATE {photo} AS p SET {photo.main} = t.value::{file.key:type}
+	  FROM pg_catalog.jsonb_each_text(my.shown_again) AS t
+	 WHERE p.{photo.key} {=} t.key::{photo.key:type} AND p.{photo.owner} {=} $1::{photo.owner:type};
 	RETURN QUERY
 	SELECT t.photo, t.file, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, t.free AND t.unlinked
 	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
-	                  pg_catalog.unnest(my.shown), pg_catalog.unnest(my.flags),
-	                  pg_catalog.unnest(my.unlinked), pg_catalog.unnest(my.free))
-	    AS t(photo, file, shown, flag, unlinked, free)
-	  LEFT JOIN ROWS FROM (pg_catalog.unnest(my.main_photos), pg_catalog.unnest(my.main_files))
-	    AS m(photo, file) ON m.photo {=} t.photo AND m.file {=} t.file
+	                  pg_catalog.unnest(my.flags), pg_catalog.unnest(my.unlinked),
+	                  pg_catalog.unnest(my.free)) AS t(photo, file, flag, unlinked, free)
 	 WHERE NOT t.free OR t.flag OR t.unlinked
-	    OR (m.file IS NOT NULL AND (t.shown IS NULL OR t.shown {<>} m.file));
+	    OR COALESCE((my.shown_again OPERATOR(pg_catalog.->>) t.photo) {=} t.file, false);
 END
 $body$
 $$;
@@ -133,10 +124,9 @@ BEGIN
 	       pg_catalog.array_agg(k.locked ORDER BY k.ordinal)
 	  INTO photos, free
 	  FROM missing_photos.library_lock($1, $2, $3) AS k
-	  JOIN ROWS FROM (pg_catalog.unnest($4)) WITH ORDINALITY AS g(path, ordinal)
-	    ON g.ordinal {=} k.ordinal
 	 WHERE k.flagged
-	   AND (NOT k.locked OR COALESCE(g.path {=} k.path, g.path IS NULL AND k.path IS NULL));
+	   AND (NOT k.locked OR COALESCE(($4)[k.ordinal] {=} k.path,
+	                                 ($4)[k.ordinal] IS NULL AND k.path IS NULL));
 	UPDATE {photo} AS p
 	   SET {photo.offline} = false,
 	       {photo.deleted_at} = CASE WHEN {active} THEN NULL ELSE p.{photo.deleted_at} END

@@ -42,6 +42,9 @@ AS $$
 BEGIN
 	PERFORM FROM missing_photos.library_file_rows(ARRAY[sees_pair.photo], ARRAY[sees_pair.file]);
 	RETURN FOUND;
+EXCEPTION WHEN invalid_text_representation THEN
+	-- A finding outlives a change of the library's key types.
+	RETURN false;
 END
 $$;
 COMMENT ON FUNCTION missing_photos.sees_pair IS

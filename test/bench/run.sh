@@ -25,7 +25,7 @@ make_tree() {
     mkdir -p "$tree"
     perl -e 'my ($tree, $folders, $per_folder) = @ARGV;
         for my $folder (0 .. $folders - 1) {
-            my $path = sprintf("%s/%03d", $tree, $folder);
+            my $path = sprintf("%s/%04d", $tree, $folder);
             mkdir $path or die "$path: $!";
             for my $n (0 .. $per_folder - 1) {
                 open(my $file, ">", sprintf("%s/IMG_%05d.jpg", $path, $n)) or die $!;
@@ -40,7 +40,7 @@ make_library() {
     psql -o /dev/null <<SQL
 SELECT sample.add_owner(7, '/data');
 SELECT sample.add_photos(7, array_agg(format('/data/%s/IMG_%s.jpg',
-           to_char(folder, 'FM000'), to_char(n, 'FM00000'))))
+           to_char(folder, 'FM0000'), to_char(n, 'FM00000'))))
   FROM generate_series(0, $FOLDERS - 1) folder, generate_series(0, $PER_FOLDER - 1) n;
 VACUUM ANALYZE;
 CREATE EXTENSION missing_photos;
@@ -98,7 +98,7 @@ found=$(time_command find "$tree" | median)
 scan=$(time_statement 'SELECT * FROM scan_missing(7)' | median)
 called=$(time_statement 'CALL scan_missing_photos(7)' | median)
 check_scan 0
-rm "$tree/000/IMG_00000.jpg"
+rm "$tree/0000/IMG_00000.jpg"
 check_scan 1
 base=$(printf '%s\n' "$bare" "$found" | sort -n | tail -n 1)
 

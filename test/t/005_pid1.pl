@@ -26,7 +26,9 @@ my $unshare = MissingPhotos::Privileged::start_as_root(
     "--reuid=$>", '--regid=' . ($) + 0), '--init-groups', 'sh', '-c',
     "exec '" . $node->installed_command('postgres') . "' -D '" . $node->data_dir . "' >>'"
     . $node->logfile . "' 2>&1");
-ok($node->poll_query_until('postgres', 'SELECT true'), 'the server runs');
+ok(wait_for(30, sub { !system($node->installed_command('pg_isready'), '-q', '-h', $node->host,
+            '-p', $node->port) }), 'the server runs')
+    or BAIL_OUT('no server in a PID name space: ' . slurp_file($node->logfile));
 my ($postmaster) = children_of($unshare);
 is(inner_pid($postmaster), 1, 'the postmaster is process 1');
 create_library($node, 'library');

@@ -86,16 +86,18 @@ our %LIBRARIES = (
                  WHERE NOT "isOffline") },
 );
 
-# A database with the library, its files on disk and two roots; nothing has been scanned yet.
+# A database with the library, its files on disk and two roots; nothing has been scanned yet. The
+# database is named like the library unless another name is given.
 sub new
 {
-    my ($class, $node, $name) = @_;
+    my ($class, $node, $name, $database) = @_;
     my $entry = $LIBRARIES{$name};
-    my $self = bless { %$entry, node => $node, name => $name, database => $name,
-        disk => $node->basedir . "/$name" }, $class;
+    $database //= $name;
+    my $self = bless { %$entry, node => $node, name => $name, database => $database,
+        disk => $node->basedir . "/$database" }, $class;
     my $here = abs_path(dirname(__FILE__));
-    $node->safe_psql('postgres', "CREATE DATABASE $name");
-    $node->safe_psql('postgres', "ALTER DATABASE $name SET search_path = $self->{schema}, public");
+    $node->safe_psql('postgres', "CREATE DATABASE $database");
+    $node->safe_psql('postgres', "ALTER DATABASE $database SET search_path = $self->{schema}, public");
     $self->sql('CREATE EXTENSION missing_photos SCHEMA public');
     $self->sql("CREATE SCHEMA $self->{schema}") if $self->{schema} ne 'public';
     $self->sql($self->attach) if $self->{preset} eq 'standalone';
