@@ -7,6 +7,7 @@
 #ifndef MISSING_PHOTOS_PROBE_CLIENT_H
 #define MISSING_PHOTOS_PROBE_CLIENT_H
 
+#include "compat.h"
 #include "protocol/wire.h"
 
 typedef struct ProbeRequest ProbeRequest;
@@ -61,6 +62,6 @@ extern int	probe_outstanding(void);
 extern void probe_abandon(void);
 
 /* An answer that isn't what protocol.h says: abandons the probe and raises an error. */
-extern void probe_malformed(void) pg_attribute_noreturn();
+pg_noreturn extern void probe_malformed(void);
 
 #endif							/* MISSING_PHOTOS_PROBE_CLIENT_H */

@@ -23,6 +23,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "compat.h"
 #include "library.h"
 #include "scan.h"
 #include "scan_lock.h"
@@ -37,7 +38,7 @@ PG_FUNCTION_INFO_V1(missing_photos_cancel_job);
 
 typedef void (*ScanStep) (OwnerScan *scan);
 
-static void fail(OwnerScan *scan, ErrorData *error) pg_attribute_noreturn();
+pg_noreturn static void fail(OwnerScan *scan, ErrorData *error);
 
 /*
  * Runs a step in a subtransaction, so that after an error the SPI connection is as it was before;
@@ -335,8 +336,8 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 		scan_lock_release(scan->owner);
 	}
 	PG_END_TRY();
-	MemoryContextDelete(scan->context);
 	SPI_finish();
+	MemoryContextDelete(scan->context);
 	PG_RETURN_VOID();
 }
 
