@@ -22,6 +22,7 @@ BEGIN
 		   SET role = begin_job.role, state = 'running', started_at = clock_timestamp(),
 		       finished_at = NULL, done = 0, total = 0, error = NULL
 		 WHERE j.job_id = begin_job.job_id;
+		DELETE FROM missing_photos.suspect AS s WHERE s.job_id = begin_job.job_id;
 	END IF;
 END
 $$;
@@ -55,3 +56,65 @@ AS $$
 	 WHERE j.job_id = end_job.job_id AND j.owner = end_job.owner
 $$;
 COMMENT ON FUNCTION missing_photos.end_job IS 'notes how a job ended';
+
+CREATE FUNCTION missing_photos.keep_suspects(
+	job_id uuid, photos text[], files text[], paths text[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO missing_photos.suspect (job_id, photo, file, path)
+	SELECT DISTINCT keep_suspects.job_id, s.photo, s.file, s.path
+	  FROM unnest(photos, files, paths) AS s (photo, file, path)
+	ON CONFLICT DO NOTHING
+$$;
+COMMENT ON FUNCTION missing_photos.keep_suspects IS 'keeps what a held scan would flag';
+
+CREATE FUNCTION missing_photos.supersede_jobs(job_id uuid, owner text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH older AS (
+		UPDATE missing_photos.job AS j
+		   SET state = 'cancelled', error = 'a later scan took its place'
+		 WHERE j.owner = supersede_jobs.owner AND j.kind = 'scan' AND j.state = 'held'
+		   AND j.job_id <> supersede_jobs.job_id
+		RETURNING j.job_id
+	)
+	DELETE FROM missing_photos.suspect AS s USING older WHERE s.job_id = older.job_id
+$$;
+COMMENT ON FUNCTION missing_photos.supersede_jobs IS
+	'cancels an owner''s held scans when a later one has looked anew';
+
+CREATE FUNCTION missing_photos.take_up_job(job_id uuid)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE missing_photos.job AS j
+	   SET state = 'running', error = NULL, finished_at = NULL
+	 WHERE j.job_id = take_up_job.job_id
+$$;
+COMMENT ON FUNCTION missing_photos.take_up_job IS 'goes on with a held job that was approved';
+
+CREATE FUNCTION missing_photos.drop_suspects(job_id uuid)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM missing_photos.suspect AS s WHERE s.job_id = drop_suspects.job_id
+$$;
+COMMENT ON FUNCTION missing_photos.drop_suspects IS 'forgets what a held job would have flagged';
+
+CREATE FUNCTION missing_photos.cancel_held_job(job_id uuid)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT missing_photos.drop_suspects(job_id);
+	UPDATE missing_photos.job AS j
+	   SET state = 'cancelled', finished_at = clock_timestamp()
+	 WHERE j.job_id = cancel_held_job.job_id
+$$;
+COMMENT ON FUNCTION missing_photos.cancel_held_job IS 'cancel_job, once the caller was let';

@@ -3,5 +3,6 @@ SQL_INTERNAL = \
 	sql/internal/tables.sql \
 	sql/internal/root.sql \
 	sql/internal/identity.sql \
+	sql/internal/twins.sql \
 	sql/internal/record.sql \
 	sql/internal/job.sql

@@ -134,27 +134,53 @@ $$;
 COMMENT ON FUNCTION missing_photos.record_root_doubts IS
 	'replaces what is known of roots below which nothing could be judged';
 
-CREATE FUNCTION missing_photos.record_root_state(
-	app_path text, state text, reason text, after_scan boolean)
+CREATE FUNCTION missing_photos.note_absences(
+	owner text, photos text[], files text[], paths text[], scans_wanted integer,
+	seconds_wanted integer)
+RETURNS TABLE (ordinal bigint, confirmed boolean)
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH gone AS (
+		SELECT DISTINCT ON (g.photo, g.file) g.*
+		  FROM unnest(photos, files, paths) WITH ORDINALITY AS g (photo, file, path, ordinal)
+		 ORDER BY g.photo, g.file
+	), noted AS (
+		-- Time counts only while no root was out of reach since the last look.
+		INSERT INTO missing_photos.absence AS kept (owner, photo, file, path)
+		SELECT note_absences.owner, gone.photo, gone.file, gone.path FROM gone
+		ON CONFLICT ON CONSTRAINT absence_pkey DO UPDATE
+		   SET scans = CASE WHEN kept.path IS NOT DISTINCT FROM excluded.path
+		                    THEN kept.scans + 1 ELSE 1 END,
+		       gone_for = CASE WHEN kept.path IS DISTINCT FROM excluded.path THEN '0'
+		                       WHEN EXISTS (SELECT FROM missing_photos.registered_root AS root
+		                                     WHERE root.last_outage >= kept.last_seen)
+		                       THEN kept.gone_for
+		                       ELSE kept.gone_for + (clock_timestamp() - kept.last_seen) END,
+		       path = excluded.path,
+		       last_seen = excluded.last_seen
+		RETURNING kept.photo, kept.file, kept.scans, kept.gone_for
+	)
+	SELECT gone.ordinal,
+	       noted.scans >= scans_wanted
+	       AND noted.gone_for >= make_interval(secs => seconds_wanted)
+	  FROM gone
+	  JOIN noted ON noted.photo = gone.photo AND noted.file = gone.file
+$$;
+COMMENT ON FUNCTION missing_photos.note_absences IS
+	'counts how often and how long files have been gone; confirmed ones may be flagged';
+
+CREATE FUNCTION missing_photos.forget_absences(owner text)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- Another session's open transaction may hold the row; what it found is as good as ours.
-	UPDATE missing_photos.registered_root AS root
-	   SET state = record_root_state.state::missing_photos.file_state,
-	       reason = record_root_state.reason,
-	       state_since = CASE WHEN root.state = record_root_state.state::missing_photos.file_state
-	                          THEN root.state_since ELSE now() END,
-	       last_healthy = CASE WHEN record_root_state.state = 'present'
-	                           THEN now() ELSE root.last_healthy END
-	 WHERE root.app_path IN (
-	           SELECT held.app_path FROM missing_photos.registered_root AS held
-	            WHERE held.app_path = record_root_state.app_path
-	              AND ((after_scan AND record_root_state.state = 'present')
-	                   OR held.state <> record_root_state.state::missing_photos.file_state
-	                   OR held.reason IS DISTINCT FROM record_root_state.reason)
-	              FOR NO KEY UPDATE SKIP LOCKED)
+	-- What this scan (this transaction, or one since) didn't find gone again was there again, or
+	-- could not be judged: either way it starts anew.
+	DELETE FROM missing_photos.absence AS kept
+	 WHERE kept.owner = forget_absences.owner
+	   AND kept.last_seen < (SELECT max(j.started_at) FROM missing_photos.job AS j
+	                         WHERE j.owner = forget_absences.owner AND j.kind = 'scan')
 $$;
-COMMENT ON FUNCTION missing_photos.record_root_state IS
-	'notes how a root was found; a root as healthy as before is written only after a scan';
+COMMENT ON FUNCTION missing_photos.forget_absences IS
+	'forgets absences that the scan now ending did not see again';

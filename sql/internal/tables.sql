@@ -24,15 +24,24 @@ CREATE TABLE missing_photos.registered_root (
 	fs_magic     bigint      NOT NULL,
 	fsid         bigint      NOT NULL,
 	inode        bigint      NOT NULL,
+	mounts       text[]      NOT NULL,
+	marker       text,
+	-- How it was last found.
 	state        missing_photos.file_state NOT NULL DEFAULT 'present',
 	reason       text,
 	state_since  timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	last_healthy timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	last_outage  timestamptz,
+	retry_at     timestamptz,
 	added_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	added_by     name        NOT NULL
 );
 COMMENT ON TABLE missing_photos.registered_root IS
 	'folders below which files may be read (add_root)';
+COMMENT ON COLUMN missing_photos.registered_root.mounts IS
+	'mount points below the root, relative to it';
+COMMENT ON COLUMN missing_photos.registered_root.retry_at IS
+	'a root that gave no answer isn''t asked again before';
 
 CREATE TABLE missing_photos.file_identity (
 	file     text   PRIMARY KEY,
@@ -98,6 +107,29 @@ CREATE INDEX loss_file ON missing_photos.loss (file);
 COMMENT ON TABLE missing_photos.loss IS
 	'links between photos and files that a scan took away, kept until the file is back';
 
+CREATE TABLE missing_photos.suspect (
+	job_id uuid NOT NULL,
+	photo  text NOT NULL,
+	file   text NOT NULL,
+	path   text,
+	PRIMARY KEY (job_id, photo, file)
+);
+COMMENT ON TABLE missing_photos.suspect IS
+	'files a held scan would flag, until a person approves or cancels it';
+
+CREATE TABLE missing_photos.absence (
+	owner     text        NOT NULL,
+	photo     text        NOT NULL,
+	file      text        NOT NULL,
+	path      text,
+	scans     integer     NOT NULL DEFAULT 1,
+	gone_for  interval    NOT NULL DEFAULT '0',
+	last_seen timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	PRIMARY KEY (owner, photo, file)
+);
+COMMENT ON TABLE missing_photos.absence IS
+	'files that were not found but are not flagged yet (confirm_scans, confirm_after): in how many scans, and for how long while their root was healthy';
+
 CREATE TABLE missing_photos.job (
 	job_id      uuid        PRIMARY KEY,
 	kind        text        NOT NULL,
@@ -141,6 +173,8 @@ SELECT pg_catalog.pg_extension_config_dump('missing_photos.known_folder', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.file_doubt', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.root_doubt', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.loss', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.suspect', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.absence', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.job', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.finding', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.finding_id_seq', '');

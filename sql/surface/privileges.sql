@@ -38,7 +38,8 @@ CREATE VIEW missing_photos.application_object AS
 	 WHERE space.nspname <> 'missing_photos'
 	    OR proc.proname LIKE 'library\_%'
 	    OR proc.proname IN ('check_library', 'paths_of', 'media_is_gone', 'media_error_of',
-	                        'counts', 'flagged_files', 'sees_pair', 'seen_owners', 'files_below', 'stats_of')
+	                        'counts', 'flagged_files', 'sees_pair', 'seen_owners', 'files_below',
+	                        'stats_of', 'approve_job', 'cancel_job')
 	UNION ALL
 	SELECT 'TABLE', class.oid::regclass::text
 	  FROM pg_catalog.pg_class AS class
@@ -73,6 +74,7 @@ $$;
 GRANT USAGE ON SCHEMA missing_photos TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.attach_library(text, text) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.detach_library() TO pg_read_server_files;
-GRANT EXECUTE ON FUNCTION missing_photos.add_root(text, text) TO pg_read_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.add_root(text, text, text) TO pg_read_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.accept_root(text) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.drop_root(text) TO pg_read_server_files;
 GRANT SELECT ON missing_photos.roots TO pg_read_server_files;

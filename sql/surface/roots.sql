@@ -1,11 +1,19 @@
 -- Roots: the folders below which files may be read, and where the server finds them.
 
-CREATE FUNCTION missing_photos.add_root(app_path text, server_path text DEFAULT NULL)
+CREATE FUNCTION missing_photos.add_root(
+	app_path text, server_path text DEFAULT NULL, marker text DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'missing_photos_add_root'
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION missing_photos.add_root IS
-	'lets files below app_path be read, which the server finds below server_path (the same path when not given), and notes what that folder is; adding a root again renews it';
+	'lets files below app_path be read, which the server finds below server_path (the same path when not given), and notes what that folder is; with a marker, a file of that name must lie in it for anything below to be judged; adding a root again renews it';
+
+CREATE FUNCTION missing_photos.accept_root(app_path text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'missing_photos_accept_root'
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION missing_photos.accept_root IS
+	'says that what is in a root''s place now is the library: another disk, another file system, other mounts below it';
 
 CREATE FUNCTION missing_photos.drop_root(app_path text)
 RETURNS void
@@ -27,12 +35,18 @@ COMMENT ON FUNCTION missing_photos.drop_root IS
 
 CREATE VIEW missing_photos.roots AS
 	SELECT root.app_path, root.server_path, root.state, root.reason, root.state_since,
-	       root.fs_type AS file_system, root.fs_source AS source, root.last_healthy,
-	       root.added_at, root.added_by
+	       root.fs_type AS file_system, root.fs_source AS source, root.mounts, root.marker,
+	       (SELECT pg_catalog.sum(doubt.files)::bigint FROM missing_photos.root_doubt AS doubt
+	         WHERE doubt.app_path = root.app_path) AS unreachable_files,
+	       root.last_healthy, root.last_outage, root.retry_at, root.added_at, root.added_by
 	  FROM missing_photos.registered_root AS root;
 COMMENT ON VIEW missing_photos.roots IS 'the registered roots and how they were last found';
 COMMENT ON COLUMN missing_photos.roots.app_path IS 'the folder as the application names it';
 COMMENT ON COLUMN missing_photos.roots.server_path IS 'the same folder as the database server sees it';
 COMMENT ON COLUMN missing_photos.roots.state IS 'present, or unreachable: then nothing below it is judged';
 COMMENT ON COLUMN missing_photos.roots.reason IS 'why it is unreachable';
+COMMENT ON COLUMN missing_photos.roots.mounts IS 'file systems mounted below it, which must be there for files below them to be judged';
+COMMENT ON COLUMN missing_photos.roots.unreachable_files IS 'files below it that could not be judged for its sake';
 COMMENT ON COLUMN missing_photos.roots.last_healthy IS 'when a scan last found it healthy';
+COMMENT ON COLUMN missing_photos.roots.last_outage IS 'when it was last found unreachable';
+COMMENT ON COLUMN missing_photos.roots.retry_at IS 'it gave no answer, and isn''t asked again before';

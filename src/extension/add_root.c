@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -14,18 +15,11 @@
 
 #include "probe_client.h"
 #include "reasons.h"
-#include "roots.h"
+#include "root_facts.h"
 #include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_add_root);
-
-typedef struct RootFacts
-{
-	MpRootReport report;
-	char	   *canonical;		/* the path without symbolic links */
-	char	   *fs_type;
-	char	   *fs_source;
-} RootFacts;
+PG_FUNCTION_INFO_V1(missing_photos_accept_root);
 
 static char *
 path_argument(FunctionCallInfo fcinfo, int argument, const char *name)
@@ -42,55 +36,23 @@ path_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 	return path;
 }
 
-static char *
-message_text(MpReader *reader)
-{
-	MpStr		s = mp_read_str(reader, MP_MAX_PATH);
-
-	return s.data == NULL ? pstrdup("") : pnstrdup(s.data, s.length);
-}
-
 static void
-read_facts(MpReader *reader, RootFacts *facts)
+ask_facts(const char *server_path, const char *marker, RootFacts *facts)
 {
-	uint32		n;
-
-	mp_read_root_report(reader, &facts->report);
-	facts->canonical = message_text(reader);
-	facts->fs_type = message_text(reader);
-	facts->fs_source = message_text(reader);
-	n = mp_read_count(reader, 8);
-	for (uint32 i = 0; i < n; i++)
-	{
-		(void) mp_read_str(reader, MP_MAX_PATH);
-		(void) mp_read_str(reader, MP_MAX_PATH);
-	}
-	if (!mp_read_done(reader))
-		probe_malformed();
-}
-
-static void
-ask_facts(const char *server_path, RootFacts *facts)
-{
-	MpWriter   *w = probe_request(MP_ROOT);
-	ProbeAnswer answer;
-
-	mp_write_str(w, server_path, strlen(server_path));
-	mp_write_u32(w, 0);
-	(void) probe_send();
-	if (probe_wait(&answer) != PROBE_ANSWER)
+	if (!root_ask(server_path, marker, facts))
 		ereport(ERROR,
 				(errcode(ERRCODE_IO_ERROR),
 				 errmsg("root \"%s\" gave no answer in time", server_path),
 				 errhint("See setting missing_photos.probe_timeout.")));
-	read_facts(&answer.body, facts);
-	probe_answer_done(&answer);
 	if (facts->report.verdict != MP_PRESENT)
 		ereport(ERROR,
-				(errcode(facts->report.reason == MP_ROOT_ABSENT ? ERRCODE_UNDEFINED_FILE :
+				(errcode(facts->report.reason == MP_ROOT_ABSENT ||
+						 facts->report.reason == MP_MARKER_ABSENT ? ERRCODE_UNDEFINED_FILE :
 						 ERRCODE_IO_ERROR),
 				 errmsg("root \"%s\" can't be used: %s", server_path,
 						reason_text(facts->report.reason, facts->report.err)),
+				 facts->report.reason == MP_MARKER_ABSENT ?
+				 errhint("Make an empty file \"%s\" in it, or leave marker out.", marker) :
 				 errhint("Give the folder as the database server sees it as the second argument; "
 						 "in a container it must be mounted there, read-only will do.")));
 }
@@ -109,7 +71,7 @@ refuse_overlap(const RootFacts *facts, const char *folder)
 {
 	RootFacts	theirs = {0};
 
-	ask_facts(folder, &theirs);
+	ask_facts(folder, NULL, &theirs);
 	if (lies_within(facts->canonical, theirs.canonical) ||
 		lies_within(theirs.canonical, facts->canonical))
 		ereport(ERROR,
@@ -137,20 +99,80 @@ refuse_server_files(const RootFacts *facts)
 		refuse_overlap(facts, locations[i]);
 }
 
+static Datum
+mounts_array(const RootFacts *facts)
+{
+	static const Oid types[1] = {TEXTOID};
+	Columns    *columns = columns_make(CurrentMemoryContext, 1, types);
+
+	for (int i = 0; i < facts->n_mounts; i++)
+	{
+		columns_add_row(columns);
+		columns_set_cstring(columns, 0, facts->mounts[i]);
+	}
+	return columns_array(columns, 0);
+}
+
 static void
-store_root(const char *app_path, const char *server_path, const RootFacts *facts)
+store_root(const char *app_path, const char *server_path, const char *marker,
+		   const RootFacts *facts)
 {
 	Arguments	a = {0};
 
 	argument_text(&a, app_path);
 	argument_text(&a, server_path);
+	argument_text(&a, marker);
 	argument_text(&a, facts->fs_type);
 	argument_text(&a, facts->fs_source);
 	argument_int8(&a, facts->report.fs_magic);
 	argument_int8(&a, facts->report.fsid);
 	argument_int8(&a, facts->report.inode);
+	argument_datum(&a, TEXTARRAYOID, mounts_array(facts));
 	argument_text(&a, GetUserNameFromId(GetUserId(), false));
-	call_as_owner("SELECT missing_photos.store_root($1, $2, $3, $4, $5, $6, $7, $8)", &a);
+	call_as_owner("SELECT missing_photos.store_root($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &a);
+	if (facts->report.empty)
+		ereport(WARNING,
+				(errmsg("root \"%s\" is empty", server_path),
+				 errhint("If a disk is to be mounted there, mount it and call accept_root.")));
+}
+
+/* Looks at a folder and keeps it as a root; the probe isn't confined yet, for it is none. */
+static void
+register_root(const char *app_path, const char *server_path, const char *marker)
+{
+	RootFacts	facts;
+
+	probe_confine(0, NULL);
+	ask_facts(server_path, marker, &facts);
+	refuse_server_files(&facts);
+	store_root(app_path, server_path, marker, &facts);
+}
+
+/* A marker is the name of a file directly in the root. */
+static char *
+marker_argument(FunctionCallInfo fcinfo, int argument)
+{
+	char	   *marker;
+
+	if (PG_ARGISNULL(argument))
+		return NULL;
+	marker = text_to_cstring(PG_GETARG_TEXT_PP(argument));
+	if (marker[0] == '\0' || strchr(marker, '/') != NULL || strlen(marker) > MP_MAX_NAME ||
+		strcmp(marker, ".") == 0 || strcmp(marker, "..") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("marker must be the name of a file in the root: \"%s\"", marker),
+				 errhint("For example missing_photos.add_root('/data', marker => '.library').")));
+	return marker;
+}
+
+static void
+require_app_path(FunctionCallInfo fcinfo)
+{
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("app_path must not be null")));
 }
 
 Datum
@@ -158,18 +180,36 @@ missing_photos_add_root(PG_FUNCTION_ARGS)
 {
 	char	   *app_path;
 	char	   *server_path;
-	RootFacts	facts = {0};
+	char	   *marker;
 
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("app_path must not be null")));
+	require_app_path(fcinfo);
 	app_path = path_argument(fcinfo, 0, "app_path");
 	server_path = PG_ARGISNULL(1) ? app_path : path_argument(fcinfo, 1, "server_path");
+	marker = marker_argument(fcinfo, 2);
 	SPI_connect();
-	ask_facts(server_path, &facts);
-	refuse_server_files(&facts);
-	store_root(app_path, server_path, &facts);
+	register_root(app_path, server_path, marker);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+Datum
+missing_photos_accept_root(PG_FUNCTION_ARGS)
+{
+	char	   *app_path;
+	Arguments	a = {0};
+
+	require_app_path(fcinfo);
+	app_path = path_argument(fcinfo, 0, "app_path");
+	SPI_connect();
+	argument_text(&a, app_path);
+	call_as_owner("SELECT server_path, marker FROM missing_photos.registered_root"
+				  " WHERE app_path = $1", &a);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("no root \"%s\" is registered", app_path),
+				 errhint("SELECT app_path FROM missing_photos.roots lists them.")));
+	register_root(app_path, result_text(0, 1), result_text(0, 2));
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -27,6 +27,7 @@
 #include "reasons.h"
 #include "restore.h"
 #include "sql_calls.h"
+#include "twins.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_check_files);
 PG_FUNCTION_INFO_V1(missing_photos_media_is_gone);
@@ -87,6 +88,15 @@ judge_photo(Check *check)
 }
 
 static bool
+next_concluded(Check *check, FoundRow *next)
+{
+	if (!found_next(check->found, next))
+		return false;
+	roots_conclude(check->roots, &next->row, &next->judgement);
+	return true;
+}
+
+static bool
 is_lost_already(const FileRow *row)
 {
 	return (row->flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0;
@@ -123,10 +133,11 @@ apply_found(Check *check)
 	Columns    *missing = apply_missing_columns(CurrentMemoryContext);
 	Restore    *restore = restore_make(CurrentMemoryContext, &check->changes, check->roots,
 									   check->doubts);
+	TwinSearch	twins = {.folders_left = TWIN_FOLDERS};
 	FoundRow	next;
 
 	found_rewind(check->found);
-	while (found_next(check->found, &next))
+	while (next_concluded(check, &next))
 	{
 		const FileRow *row = &next.row;
 
@@ -140,6 +151,7 @@ apply_found(Check *check)
 	}
 	restore_ask(restore);
 	restore_read(restore);
+	twins_find(&twins, check->roots, &missing);
 	apply_missing(&check->changes, missing);
 	restore_apply(restore);
 	apply_doubts(&check->changes, check->photo, check->doubts);
@@ -223,7 +235,7 @@ return_found(Check *check, ReturnSetInfo *result)
 	FoundRow	next;
 
 	found_rewind(check->found);
-	while (found_next(check->found, &next))
+	while (next_concluded(check, &next))
 		put_row(check, result->setResult, result->setDesc, &next);
 }
 
@@ -301,7 +313,10 @@ media_is_gone(const char *photo, RootTable *roots)
 		;
 	judge_finish(judge);
 	while (gone && found_next(found, &next))
+	{
+		roots_conclude(roots, &next.row, &next.judgement);
 		gone = next.judgement.verdict == MP_MISSING;
+	}
 	stream_free(stream);
 	judge_free(judge);
 	found_free(found);

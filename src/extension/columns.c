@@ -111,6 +111,21 @@ columns_set_int8(Columns *columns, int column, int64 value)
 	set(columns, column, Int64GetDatum(value));
 }
 
+void
+columns_set_datum(Columns *columns, int column, const Columns *from, int from_column, int from_row)
+{
+	Datum		value = from->values[from_column][from_row];
+
+	Assert(columns->types[column] == from->types[from_column]);
+	if (from->nulls[from_column][from_row])
+		return;
+	if (columns->types[column] == TEXTOID)
+		columns_set_text(columns, column, VARDATA_ANY(DatumGetPointer(value)),
+						 VARSIZE_ANY_EXHDR(DatumGetPointer(value)));
+	else
+		set(columns, column, value);
+}
+
 Datum
 columns_array(const Columns *columns, int column)
 {

@@ -30,6 +30,10 @@ extern void columns_set_bool(Columns *columns, int column, bool value);
 extern void columns_set_int4(Columns *columns, int column, int32 value);
 extern void columns_set_int8(Columns *columns, int column, int64 value);
 
+/* Copies one value of other columns. */
+extern void columns_set_datum(Columns *columns, int column, const Columns *from, int from_column,
+							  int from_row);
+
 /* One column as an array datum, in the current memory context. */
 extern Datum columns_array(const Columns *columns, int column);
 /* The OID of that array's type. */

@@ -12,6 +12,11 @@
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
+/* 18 has C11's way of saying that a function doesn't return; it stands before the declaration. */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* 17 gives extensions wait events of their own name. */
 #if PG_VERSION_NUM >= 170000
 #define WAIT_FOR_PROBE (WaitEventExtensionNew("MissingPhotosProbe"))

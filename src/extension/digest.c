@@ -53,6 +53,7 @@ digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algor
 		conclude(digest, MP_INVALID, MP_OUTSIDE_ROOTS, 0);
 		return;
 	}
+	roots_look(root);
 	if (root->verdict != MP_PRESENT)
 	{
 		conclude(digest, MP_UNREACHABLE, root->reason, root->err);

@@ -282,9 +282,25 @@ judge_add(Judge *judge, const FileRow *row)
 		send_batch(judge, batch);
 }
 
+/*
+ * A verb that didn't look at its roots beforehand has them looked at here, while nothing is under
+ * way yet: it has so few rows that no batch was sent before.
+ */
+static void
+look_at_roots(Judge *judge)
+{
+	for (int i = 0; i < judge->roots->n; i++)
+		if (judge->filling[i] != NULL && !judge->roots->roots[i].looked_at)
+		{
+			Assert(judge->n_under_way == 0);
+			roots_look(&judge->roots->roots[i]);
+		}
+}
+
 void
 judge_finish(Judge *judge)
 {
+	look_at_roots(judge);
 	for (int i = 0; i < judge->roots->n; i++)
 		if (judge->filling[i] != NULL)
 			send_batch(judge, judge->filling[i]);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -50,6 +51,21 @@ static ProbeRequest *draft = NULL;
 static ProbeRequest *sending = NULL;	/* the first request not wholly written yet */
 static uint32 wait_event = 0;
 static TimestampTz last_sign = 0;	/* when the probe was last heard, or given its first task */
+
+/* What the probe may read: a count and paths, each ended by a NUL. */
+static int	n_confined = 0;
+static char *confined = NULL;
+static size_t confined_length = 0;
+
+/* What was remembered of this probe; gone with it. */
+typedef struct Memory
+{
+	uint64		name;
+	uint64		value;
+} Memory;
+
+static Memory memories[64];
+static int	n_memories = 0;
 
 /* What has arrived of the next message. */
 static unsigned char head[MP_HEADER_SIZE];
@@ -90,6 +106,7 @@ disconnect(void)
 	if (probe != PGINVALID_SOCKET)
 		probe_process_release(probe);
 	probe = PGINVALID_SOCKET;
+	n_memories = 0;
 	forget_input();
 }
 
@@ -176,6 +193,57 @@ enqueue(ProbeRequest *request)
 		sending = request;
 }
 
+void
+probe_confine(int n, const char *const *paths)
+{
+	size_t		length = 0;
+	char	   *list;
+	char	   *at;
+
+	for (int i = 0; i < n; i++)
+		length += strlen(paths[i]) + 1;
+	at = list = MemoryContextAlloc(TopMemoryContext, length + 1);
+	for (int i = 0; i < n; i++)
+		at = strcpy(at, paths[i]) + strlen(paths[i]) + 1;
+	if (n == n_confined && length == confined_length && memcmp(list, confined, length) == 0)
+	{
+		pfree(list);
+		return;
+	}
+	probe_abandon();
+	if (confined != NULL)
+		pfree(confined);
+	confined = list;
+	confined_length = length;
+	n_confined = n;
+}
+
+static void
+write_confinement(MpWriter *w)
+{
+	const char *at = confined;
+
+	mp_write_u32(w, n_confined);
+	for (int i = 0; i < n_confined; i++)
+	{
+		mp_write_str(w, at, strlen(at));
+		at += strlen(at) + 1;
+	}
+}
+
+bool
+probe_remember(const char *name, uint64 value)
+{
+	uint64		key = hash_bytes_extended((const unsigned char *) name, strlen(name), 0);
+
+	for (int i = 0; i < n_memories; i++)
+		if (memories[i].name == key)
+			return memories[i].value == value;
+	if (n_memories < (int) lengthof(memories))
+		memories[n_memories++] = (Memory) {key, value};
+	return true;
+}
+
 /* Starts a probe and says hello; the greeting goes before every other request. */
 static void
 connect_probe(void)
@@ -192,6 +260,7 @@ connect_probe(void)
 	hello = new_request(MP_HELLO);
 	mp_write_u32(&hello->message, setting_probe_idle);
 	mp_write_u32(&hello->message, setting_probe_threads);
+	write_confinement(&hello->message);
 	mp_write_message_end(&hello->message);
 	dlist_push_head(&outstanding, &hello->node);
 	n_outstanding++;

@@ -7,6 +7,7 @@
 #ifndef MISSING_PHOTOS_PROBE_CLIENT_H
 #define MISSING_PHOTOS_PROBE_CLIENT_H
 
+#include "compat.h"
 #include "protocol/wire.h"
 
 typedef struct ProbeRequest ProbeRequest;
@@ -26,6 +27,18 @@ typedef struct ProbeAnswer
 } ProbeAnswer;
 
 extern void probe_client_init(void);
+
+/*
+ * Says what the session's probe may read: what lies below these paths, or anything (n = 0).  A probe
+ * that was told something else is let go; the next request starts another.
+ */
+extern void probe_confine(int n, const char *const *paths);
+
+/*
+ * Remembers a number under a name for as long as this probe lives; false when another number was
+ * remembered before.
+ */
+extern bool probe_remember(const char *name, uint64 value);
 
 /* Begins a request; its fields are written to the returned writer.  Ends an old one's remains. */
 extern MpWriter *probe_request(MpMessageType type);
@@ -49,6 +62,6 @@ extern int	probe_outstanding(void);
 extern void probe_abandon(void);
 
 /* An answer that isn't what protocol.h says: abandons the probe and raises an error. */
-extern void probe_malformed(void) pg_attribute_noreturn();
+pg_noreturn extern void probe_malformed(void);
 
 #endif							/* MISSING_PHOTOS_PROBE_CLIENT_H */

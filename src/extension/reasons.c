@@ -52,7 +52,15 @@ reason_text(MpReason reason, int err)
 		case MP_ROOT_EMPTY:
 			return "the root is empty";
 		case MP_ROOT_REPLACED:
-			return "another file system or folder is in the root's place";
+			return "another file system or folder is in the root's place; if it is the library now, call missing_photos.accept_root";
+		case MP_MARKER_ABSENT:
+			return "the root's marker file is absent";
+		case MP_MOUNT_ABSENT:
+			return "a file system that was mounted here is absent";
+		case MP_MOUNT_NEW:
+			return "a file system is mounted here that wasn't before; if it belongs to the library, call missing_photos.accept_root";
+		case MP_NOT_CONFIRMED:
+			return "not found; waiting for another scan to confirm it";
 		case MP_NOT_REGULAR:
 			return "not a regular file";
 		case MP_OUTSIDE_ROOTS:

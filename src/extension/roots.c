@@ -1,11 +1,54 @@
-/* roots.c: the registered roots, and which of them a path belongs to; see roots.h. */
+/* roots.c: the registered roots and what a verb may believe of them; see roots.h. */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 
+#include "probe_client.h"
 #include "reasons.h"
 #include "roots.h"
+#include "settings.h"
 #include "sql_calls.h"
+
+static void
+add_mount(Root *root, const char *path, bool registered, bool found)
+{
+	RootMount  *mount;
+
+	for (int i = 0; i < root->n_mounts; i++)
+		if (strcmp(root->mounts[i].path, path) == 0)
+		{
+			root->mounts[i].registered |= registered;
+			root->mounts[i].found |= found;
+			return;
+		}
+	if (root->mounts == NULL)
+		root->mounts = palloc(sizeof(RootMount));
+	else
+		root->mounts = repalloc(root->mounts, (root->n_mounts + 1) * sizeof(RootMount));
+	mount = &root->mounts[root->n_mounts++];
+	memset(mount, 0, sizeof(*mount));
+	mount->path = pstrdup(path);
+	mount->length = strlen(path);
+	mount->registered = registered;
+	mount->found = found;
+}
+
+static void
+load_mounts(Root *root, uint64 row, int column)
+{
+	bool		isnull;
+	Datum		array = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	Datum	   *values;
+	int			n;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+					  &values, NULL, &n);
+	for (int i = 0; i < n; i++)
+		add_mount(root, TextDatumGetCString(values[i]), true, false);
+}
 
 static void
 load_root(Root *root, uint64 row)
@@ -16,10 +59,30 @@ load_root(Root *root, uint64 row)
 	while (root->app_length > 0 && root->app_path[root->app_length - 1] == '/')
 		root->app_path[--root->app_length] = '\0';
 	root->server_path = result_text(row, 2);
-	root->expected.fs_magic = result_int8(row, 3);
-	root->expected.fsid = result_int8(row, 4);
-	root->expected.inode = result_int8(row, 5);
+	root->marker = result_text(row, 3);
+	root->fs_source = result_text(row, 4);
+	root->expected.fs_magic = result_int8(row, 5);
+	root->expected.fsid = result_int8(row, 6);
+	root->expected.inode = result_int8(row, 7);
+	load_mounts(root, row, 8);
 	root->verdict = MP_PRESENT;
+	/* It gave no answer a moment ago; asking again would only make one more session wait. */
+	if (result_bool(row, 9))
+		roots_doubt(root, MP_TIMED_OUT, 0);
+	root->looked_at = false;
+	root->timed_out = false;
+}
+
+/* The probe may read what lies below the roots, and nothing else. */
+static void
+confine_probe(const RootTable *table)
+{
+	const char **paths = palloc(table->n * sizeof(char *));
+
+	for (int i = 0; i < table->n; i++)
+		paths[i] = table->roots[i].server_path;
+	probe_confine(table->n, paths);
+	pfree(paths);
 }
 
 RootTable *
@@ -28,9 +91,10 @@ roots_load(void)
 	RootTable  *table = palloc0(sizeof(RootTable));
 	Arguments	none = {0};
 
-	call_as_owner("SELECT app_path, server_path, fs_magic, fsid, inode"
+	call_as_owner("SELECT app_path, server_path, marker, fs_source, fs_magic, fsid, inode, mounts,"
+				  "       COALESCE(retry_at > clock_timestamp(), false)"
 				  "  FROM missing_photos.registered_root"
-				  " ORDER BY length(rtrim(app_path, '/')) DESC", &none);
+				  " ORDER BY length(rtrim(app_path, '/')) DESC, app_path", &none);
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -41,7 +105,16 @@ roots_load(void)
 	table->roots = palloc0(table->n * sizeof(Root));
 	for (int i = 0; i < table->n; i++)
 		load_root(&table->roots[i], i);
+	confine_probe(table);
 	return table;
+}
+
+/* Whether path is folder or lies below it; both without a slash at the end. */
+static bool
+lies_below(const char *path, size_t path_length, const char *folder, size_t folder_length)
+{
+	return path_length > folder_length && path[folder_length] == '/' &&
+		memcmp(path, folder, folder_length) == 0;
 }
 
 Root *
@@ -51,8 +124,7 @@ roots_find(const RootTable *table, const char *path, size_t length)
 	{
 		Root	   *root = &table->roots[i];
 
-		if (length > root->app_length && path[root->app_length] == '/' &&
-			memcmp(path, root->app_path, root->app_length) == 0)
+		if (lies_below(path, length, root->app_path, root->app_length))
 			return root;
 	}
 	return NULL;
@@ -78,25 +150,192 @@ roots_doubt(Root *root, MpReason reason, int err)
 	if (root->verdict == MP_UNREACHABLE)
 		return;
 	root->looked_at = true;
+	root->timed_out = reason == MP_TIMED_OUT;
 	root->verdict = MP_UNREACHABLE;
 	root->reason = reason;
 	root->err = err;
 }
 
+/*
+ * Whether a root is what was registered.  Without a file system id (FUSE has none, and one inode
+ * number for all its roots) the source has to do.
+ */
+static bool
+is_registered(const Root *root, const RootFacts *facts)
+{
+	const MpRootReport *report = &facts->report;
+
+	if (report->fs_magic != root->expected.fs_magic || report->inode != root->expected.inode)
+		return false;
+	if (report->fsid != 0 || root->expected.fsid != 0)
+		return report->fsid == root->expected.fsid;
+	return strcmp(facts->fs_source, root->fs_source) == 0;
+}
+
+static void
+find_mounts(Root *root)
+{
+	for (int i = 0; i < root->facts.n_mounts; i++)
+		add_mount(root, root->facts.mounts[i], false, true);
+	for (int i = 0; i < root->n_mounts; i++)
+		root->odd_mounts |= root->mounts[i].registered != root->mounts[i].found;
+}
+
+/*
+ * A probe confined to a folder can't read what is mounted there later, so a probe that was started
+ * before the mounts changed is replaced.
+ */
+static bool
+ask_fresh_probe(Root *root)
+{
+	const MpRootReport *report = &root->facts.report;
+
+	for (int i = 0; i < 2; i++)
+	{
+		if (!root_ask(root->server_path, root->marker, &root->facts))
+			return false;
+		if (probe_remember(root->server_path, report->device ^ report->mount_id ^ report->mounts))
+			break;
+		probe_abandon();
+	}
+	return true;
+}
+
+void
+roots_look(Root *root)
+{
+	const MpRootReport *report = &root->facts.report;
+
+	if (root->looked_at || root->verdict != MP_PRESENT)
+		return;
+	root->looked_at = true;
+	if (!ask_fresh_probe(root))
+		roots_doubt(root, MP_TIMED_OUT, 0);
+	else if (report->verdict != MP_PRESENT)
+		roots_doubt(root, report->reason, report->err);
+	else if (!is_registered(root, &root->facts))
+		roots_doubt(root, MP_ROOT_REPLACED, 0);
+	else if (report->empty && report->fsid == 0)
+		/* It looks like itself, but so would the place where it isn't mounted. */
+		roots_doubt(root, MP_ROOT_EMPTY, 0);
+	else
+		find_mounts(root);
+}
+
+void
+roots_accept(Root *root)
+{
+	Assert(root->reason == MP_ROOT_REPLACED);
+	root->verdict = MP_PRESENT;
+	root->reason = MP_OK;
+	root->expected = root->facts.report;
+	root->n_mounts = 0;
+	for (int i = 0; i < root->facts.n_mounts; i++)
+		add_mount(root, root->facts.mounts[i], true, true);
+	root->odd_mounts = false;
+}
+
 bool
 roots_judge(Root *root, const MpRootReport *report)
 {
-	root->looked_at = true;
+	const MpRootReport *first = &root->facts.report;
+
+	Assert(root->looked_at);
 	if (report->verdict != MP_PRESENT)
 		roots_doubt(root, report->reason, report->err);
-	else if (report->fs_magic != root->expected.fs_magic ||
-			 report->inode != root->expected.inode ||
-			 (report->fsid != 0 && root->expected.fsid != 0 &&
-			  report->fsid != root->expected.fsid))
-		roots_doubt(root, MP_ROOT_REPLACED, 0);
-	else if (report->empty)
-		roots_doubt(root, MP_ROOT_EMPTY, 0);
+	else if (report->fs_magic != first->fs_magic || report->fsid != first->fsid ||
+			 report->inode != first->inode || report->device != first->device ||
+			 report->mount_id != first->mount_id || report->mounts != first->mounts)
+		roots_doubt(root, MP_ROOT_CHANGED, 0);
 	return root->verdict == MP_PRESENT;
+}
+
+/* The odd mount a path lies below, or NULL. */
+static RootMount *
+odd_mount(const Root *root, const char *path, size_t length)
+{
+	const char *below = path + root->app_length + 1;
+
+	if (!root->odd_mounts)
+		return NULL;
+	for (int i = 0; i < root->n_mounts; i++)
+	{
+		RootMount  *mount = &root->mounts[i];
+
+		if (mount->registered != mount->found &&
+			lies_below(below, length - root->app_length - 1, mount->path, mount->length))
+			return mount;
+	}
+	return NULL;
+}
+
+void
+roots_see(const RootTable *table, const FileRow *row)
+{
+	const Root *root;
+	RootMount  *mount;
+
+	if (row->path == NULL || row->flags != 0)
+		return;
+	for (int i = 0; i < table->n; i++)
+	{
+		if (!table->roots[i].odd_mounts)
+			continue;
+		root = roots_find(table, row->path, row->path_length);
+		mount = root == NULL ? NULL : odd_mount(root, row->path, row->path_length);
+		if (mount != NULL)
+			mount->files++;
+		return;
+	}
+}
+
+void
+roots_conclude(const RootTable *table, const FileRow *row, Judgement *judgement)
+{
+	const Root *root;
+	RootMount  *mount;
+
+	if (judgement->root < 0)
+		return;
+	root = &table->roots[judgement->root];
+	if (root->verdict != MP_PRESENT)
+	{
+		judgement->verdict = MP_UNREACHABLE;
+		judgement->reason = root->reason;
+		judgement->err = root->err;
+		judgement->identity = NULL;
+		return;
+	}
+	mount = judgement->verdict == MP_MISSING ? odd_mount(root, row->path, row->path_length) : NULL;
+	if (mount == NULL)
+		return;
+	mount->missing++;
+	judgement->verdict = MP_UNREACHABLE;
+	judgement->reason = mount->found ? MP_MOUNT_NEW : MP_MOUNT_ABSENT;
+}
+
+/*
+ * The mounts to be registered from now on.  An odd one whose files were all found is no danger; one
+ * below which nothing was seen, or something was missed, stays as it was.
+ */
+static Datum
+mounts_to_register(const Root *root)
+{
+	static const Oid types[1] = {TEXTOID};
+	Columns    *columns = columns_make(CurrentMemoryContext, 1, types);
+
+	for (int i = 0; i < root->n_mounts; i++)
+	{
+		const RootMount *mount = &root->mounts[i];
+		bool		settled = mount->files > 0 && mount->missing == 0;
+
+		if (mount->registered == mount->found ? mount->found : mount->found == settled)
+		{
+			columns_add_row(columns);
+			columns_set_text(columns, 0, mount->path, mount->length);
+		}
+	}
+	return columns_array(columns, 0);
 }
 
 void
@@ -113,6 +352,10 @@ roots_record(const RootTable *table, bool after_scan)
 		argument_text(&a, verdict_name(root->verdict));
 		argument_text(&a, reason_text(root->reason, root->err));
 		argument_bool(&a, after_scan);
-		call_as_owner("SELECT missing_photos.record_root_state($1, $2, $3, $4)", &a);
+		argument_int8(&a, root->timed_out ? setting_probe_retry : 0);
+		argument_datum(&a, TEXTARRAYOID, mounts_to_register(root));
+		if (!after_scan || root->verdict != MP_PRESENT || !root->odd_mounts)
+			a.nulls[a.n - 1] = 'n';
+		call_as_owner("SELECT missing_photos.record_root_state($1, $2, $3, $4, $5, $6)", &a);
 	}
 }

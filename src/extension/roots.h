@@ -1,14 +1,30 @@
 /*
- * roots.h: the registered roots, and which of them a path belongs to.
+ * roots.h: the registered roots, which of them a path belongs to, and what a verb may believe of it.
  *
  * A table of roots is loaded once per verb and carries, besides what is registered, what this verb
- * found: a root in doubt stays so for the rest of it.
+ * found: a root in doubt stays so for the rest of it.  Three things bring a root into doubt: it
+ * isn't what was registered (roots_look), it isn't in every answer what it was in the first
+ * (roots_judge), or the disk gave no answer.  A file system that is mounted below the root but
+ * wasn't registered, or the other way round, brings what lies below its mount point into doubt.
  */
 #ifndef MISSING_PHOTOS_ROOTS_H
 #define MISSING_PHOTOS_ROOTS_H
 
+#include "file_row.h"
 #include "protocol/protocol.h"
 #include "protocol/wire.h"
+#include "root_facts.h"
+
+/* A mount point below a root. */
+typedef struct RootMount
+{
+	char	   *path;			/* relative to the root */
+	size_t		length;
+	bool		registered;
+	bool		found;			/* mounted now */
+	int64		files;			/* rows this verb saw below it, when only one of these is true */
+	int64		missing;		/* of these, not found */
+} RootMount;
 
 typedef struct Root
 {
@@ -16,13 +32,22 @@ typedef struct Root
 	size_t		app_length;
 	char	   *name;			/* app_path as registered */
 	char	   *server_path;
+	char	   *marker;			/* NULL: none */
+	char	   *fs_source;
 	MpRootReport expected;		/* what was registered */
+	int			n_mounts;
+	RootMount  *mounts;
+	bool		odd_mounts;		/* some are registered and not found, or the other way round */
 	/* What this verb found. */
 	bool		looked_at;
+	bool		timed_out;
+	bool		renewal_tried;
+	RootFacts	facts;			/* the first answer; every later report must agree with it */
 	MpVerdict	verdict;		/* MP_PRESENT, or MP_UNREACHABLE: nothing below it is judged */
 	MpReason	reason;
 	int			err;
 	int64		files;			/* of the library below it, those held as missing left out */
+	int64		missing;		/* of these, not found */
 } Root;
 
 typedef struct RootTable
@@ -40,16 +65,34 @@ extern Root *roots_find(const RootTable *table, const char *path, size_t length)
 /* Writes the `place` of protocol.h. */
 extern void roots_write_place(const RootTable *table, const Root *root, MpWriter *w);
 
+/* Asks what a root is like now and holds it against what is registered; waits for the probe. */
+extern void roots_look(Root *root);
+
+/* Takes what was found in a root's place for the root (renewal). */
+extern void roots_accept(Root *root);
+
 /*
- * Holds a report against what is registered and remembers a doubt.  Returns whether the root is the
- * library: healthy in this report and in all before.
+ * Holds a report that came with an answer against the first one.  Returns whether the answer may be
+ * used: the root is healthy in this report and in all before.
  */
 extern bool roots_judge(Root *root, const MpRootReport *report);
 
-/* Remembers a doubt that isn't the report's. */
+/* Remembers a doubt. */
 extern void roots_doubt(Root *root, MpReason reason, int err);
 
-/* Writes what was found to the registered roots, where it is news. */
+/* Counts a row of the library for its root's odd mounts; cheap when there are none. */
+extern void roots_see(const RootTable *table, const FileRow *row);
+
+/*
+ * What may be concluded of a judgement now that all answers are in: doubts about the root or about a
+ * mount below it turn "missing" into "unreachable".
+ */
+extern void roots_conclude(const RootTable *table, const FileRow *row, Judgement *judgement);
+
+/*
+ * Writes what was found to the registered roots, where it is news.  After a scan that also covers
+ * mounts: one whose files are all where they should be is registered or forgotten.
+ */
 extern void roots_record(const RootTable *table, bool after_scan);
 
 #endif							/* MISSING_PHOTOS_ROOTS_H */

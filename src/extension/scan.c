@@ -11,6 +11,7 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -22,18 +23,22 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "compat.h"
 #include "library.h"
 #include "scan.h"
 #include "scan_lock.h"
+#include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_scan_missing);
 PG_FUNCTION_INFO_V1(missing_photos_scan_missing_photos);
+PG_FUNCTION_INFO_V1(missing_photos_approve_job);
+PG_FUNCTION_INFO_V1(missing_photos_cancel_job);
 
 #define FUNCTION_BATCH 5000
 
 typedef void (*ScanStep) (OwnerScan *scan);
 
-static void fail(OwnerScan *scan, ErrorData *error) pg_attribute_noreturn();
+pg_noreturn static void fail(OwnerScan *scan, ErrorData *error);
 
 /*
  * Runs a step in a subtransaction, so that after an error the SPI connection is as it was before;
@@ -131,24 +136,68 @@ run_back(OwnerScan *scan)
 	}
 }
 
+/* Looks at the roots; those that aren't what they were get a chance to prove that they are. */
+static void
+run_look_at_roots(OwnerScan *scan)
+{
+	run(scan, scan_look_at_roots);
+	for (;;)
+	{
+		run(scan, scan_ask_sample);
+		if (!scan->more)
+			return;
+		run(scan, scan_read_sample);
+		run(scan, scan_keep_root);
+	}
+}
+
+static void
+run_apply(OwnerScan *scan)
+{
+	run_while_more(scan, scan_take_missing);
+	found_rewind(scan->found);
+	run_back(scan);
+}
+
+static void
+run_learn(OwnerScan *scan)
+{
+	run(scan, scan_fetch_new);
+	if (!scan->more)
+		return;
+	run_while_more(scan, scan_look_at_new);
+	run_while_more(scan, scan_note_new);
+}
+
 static void
 run_scan(OwnerScan *scan)
 {
 	run(scan, scan_begin_job);
+	run_look_at_roots(scan);
 	run(scan, scan_fetch);
 	run_while_more(scan, scan_judge);
-	found_rewind(scan->found);
-	run_while_more(scan, scan_take_missing);
-	found_rewind(scan->found);
-	run_back(scan);
+	run(scan, scan_weigh);
+	if (scan->held)
+		run_while_more(scan, scan_hold);
+	else
+		run_apply(scan);
 	run(scan, scan_take_doubts);
-	run(scan, scan_fetch_new);
-	if (scan->more)
-	{
-		run_while_more(scan, scan_look_at_new);
-		run_while_more(scan, scan_note_new);
-	}
+	run_learn(scan);
 	run(scan, scan_end_job);
+	scan_close(scan);
+}
+
+/* The second half of a scan that was held. */
+static void
+run_approved(OwnerScan *scan)
+{
+	run(scan, scan_take_up_job);
+	run_look_at_roots(scan);
+	run(scan, scan_fetch_suspects);
+	run_while_more(scan, scan_judge);
+	run_while_more(scan, scan_take_missing);
+	run(scan, scan_end_job);
+	run(scan, scan_drop_suspects);
 	scan_close(scan);
 }
 
@@ -177,6 +226,7 @@ make_scan(MemoryContext parent, const char *owner, int batch_size, bool force,
 	scan->commits = commits;
 	scan->force = force;
 	scan->batch_size = batch_size;
+	scan->twins.folders_left = TWIN_FOLDERS;
 	scan->owner = pstrdup(owner);
 	scan->folders = folders_make(context);
 	scan->doubts = apply_doubt_columns(context);
@@ -218,7 +268,7 @@ make_result(FunctionCallInfo fcinfo, const OwnerScan *scan, TimestampTz start)
 	values[OUT_RESTORED] = Int64GetDatum(scan->changes.restored);
 	values[OUT_UNREACHABLE] = Int64GetDatum(scan->unreachable);
 	values[OUT_INVALID] = Int64GetDatum(scan->invalid);
-	values[OUT_HELD] = BoolGetDatum(false);
+	values[OUT_HELD] = BoolGetDatum(scan->held);
 	values[OUT_ELAPSED] = IntervalPGetDatum(elapsed_since(start));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values, nulls));
 }
@@ -286,7 +336,66 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 		scan_lock_release(scan->owner);
 	}
 	PG_END_TRY();
+	SPI_finish();
 	MemoryContextDelete(scan->context);
+	PG_RETURN_VOID();
+}
+
+/* The owner of a held job; an error unless the job is held and the caller may see its owner. */
+static char *
+require_held_job(FunctionCallInfo fcinfo)
+{
+	Arguments	a = {0};
+	char	   *owner;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("job_id must not be null")));
+	argument_datum(&a, UUIDOID, PG_GETARG_DATUM(0));
+	call_as_owner("SELECT owner FROM missing_photos.job WHERE job_id = $1 AND state = 'held'"
+				  " FOR NO KEY UPDATE", &a);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("there is no held job of this id"),
+				 errhint("SELECT job_id FROM missing_photos.jobs WHERE state = 'held' lists them.")));
+	owner = result_text(0, 1);
+	library_require_owner(owner);
+	return owner;
+}
+
+Datum
+missing_photos_approve_job(PG_FUNCTION_ARGS)
+{
+	TimestampTz start = GetCurrentTimestamp();
+	MemoryContext context = CurrentMemoryContext;
+	OwnerScan  *scan;
+	char	   *owner;
+
+	SPI_connect();
+	library_check();
+	owner = require_held_job(fcinfo);
+	scan_lock_take(owner, false);
+	scan = make_scan(context, owner, FUNCTION_BATCH, true, fcinfo->args[0], false);
+	run_approved(scan);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return make_result(fcinfo, scan, start);
+}
+
+Datum
+missing_photos_cancel_job(PG_FUNCTION_ARGS)
+{
+	Arguments	a = {0};
+	char	   *owner;
+
+	SPI_connect();
+	library_check();
+	owner = require_held_job(fcinfo);
+	argument_datum(&a, UUIDOID, PG_GETARG_DATUM(0));
+	call_as_owner("SELECT missing_photos.cancel_held_job($1)", &a);
+	library_job(PG_GETARG_DATUM(0), owner, "cancelled", 0, 0, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -9,9 +9,11 @@
 #include "folders.h"
 #include "found.h"
 #include "judge.h"
+#include "renew.h"
 #include "restore.h"
 #include "roots.h"
 #include "stream.h"
+#include "twins.h"
 
 typedef struct OwnerScan
 {
@@ -27,13 +29,16 @@ typedef struct OwnerScan
 	Stream	   *stream;
 	Found	   *found;			/* news of the first look */
 	Found	   *again;			/* what a second look made doubtful */
+	Renewal    *renewal;	/* of the root being renewed */
 	Restore    *restore;		/* the batch of files that are back, being acted on */
 	Columns    *doubts;
+	TwinSearch	twins;
 	Changes		changes;
 	int64		photos;
 	int64		files;
 	int64		unreachable;
 	int64		invalid;
+	bool		held;			/* too much would be flagged: a person decides */
 	bool		more;			/* said by a step that takes part of its work at a time */
 } OwnerScan;
 
@@ -46,8 +51,14 @@ extern void scan_close(OwnerScan *scan);
  * the same step, or have a step to themselves.
  */
 extern void scan_begin_job(OwnerScan *scan);
+extern void scan_look_at_roots(OwnerScan *scan);
+extern void scan_ask_sample(OwnerScan *scan);	/* of a root that isn't what it was; scan->renewal */
+extern void scan_read_sample(OwnerScan *scan);
+extern void scan_keep_root(OwnerScan *scan);
 extern void scan_fetch(OwnerScan *scan);
 extern void scan_judge(OwnerScan *scan);		/* more */
+extern void scan_weigh(OwnerScan *scan);	/* decides whether the scan is held */
+extern void scan_hold(OwnerScan *scan); /* more */
 extern void scan_take_missing(OwnerScan *scan);	/* more */
 extern void scan_ask_back(OwnerScan *scan);	/* more: whether there is a batch to read and take */
 extern void scan_read_back(OwnerScan *scan);
@@ -57,6 +68,17 @@ extern void scan_fetch_new(OwnerScan *scan); /* more: whether there is anything 
 extern void scan_look_at_new(OwnerScan *scan);	/* more */
 extern void scan_note_new(OwnerScan *scan);	/* more */
 extern void scan_end_job(OwnerScan *scan);
+
+/* For a held job that was approved: its suspects instead of the owner's files. */
+extern void scan_take_up_job(OwnerScan *scan);
+extern void scan_fetch_suspects(OwnerScan *scan);
+extern void scan_drop_suspects(OwnerScan *scan);
+
+/* The next judged row, with all that is known by now about its root. */
+extern bool scan_next(OwnerScan *scan, Found *found, FoundRow *next);
+
+/* Takes those rows (apply_missing_columns) out that aren't gone often or long enough yet. */
+extern void scan_confirm(OwnerScan *scan, Columns **rows);
 
 /* Instead of the last, when a step failed and was rolled back. */
 extern void scan_fail_job(OwnerScan *scan, const char *error);

@@ -73,9 +73,12 @@ scan_begin_job(OwnerScan *scan)
 }
 
 static bool
-see_row(void *scan, const FileRow *row)
+see_row(void *arg, const FileRow *row)
 {
-	folders_see(((OwnerScan *) scan)->folders, row);
+	OwnerScan  *scan = arg;
+
+	folders_see(scan->folders, row);
+	roots_see(scan->roots, row);
 	return true;
 }
 
@@ -136,7 +139,7 @@ look_again(OwnerScan *scan, Found *second)
 
 	while (n < scan->batch_size)
 	{
-		if (!found_next(scan->found, &next))
+		if (!scan_next(scan, scan->found, &next))
 			break;
 		if (next.judgement.verdict != MP_MISSING || (next.row.flags & (ROW_READONLY | ROW_UNLINKED)) ||
 			!root_is_healthy(scan, next.judgement.root))
@@ -160,7 +163,7 @@ scan_take_missing(OwnerScan *scan)
 	second = found_make(scan->round_context, false);
 	rows = apply_missing_columns(scan->round_context);
 	scan->more = look_again(scan, second);
-	while (found_next(second, &next))
+	while (scan_next(scan, second, &next))
 	{
 		/* A root that came into doubt makes all of this look doubtful. */
 		if (!root_is_healthy(scan, next.judgement.root) || next.judgement.verdict == MP_PRESENT)
@@ -178,6 +181,8 @@ scan_take_missing(OwnerScan *scan)
 							reason_text(next.judgement.reason, next.judgement.err));
 	}
 	found_free(second);
+	twins_find(&scan->twins, scan->roots, &rows);
+	scan_confirm(scan, &rows);
 	apply_missing(&scan->changes, rows);
 }
 
@@ -188,7 +193,8 @@ scan_ask_back(OwnerScan *scan)
 
 	new_round(scan);
 	scan->restore = restore_make(scan->round_context, &scan->changes, scan->roots, scan->doubts);
-	while (restore_size(scan->restore) < scan->batch_size && found_next(scan->found, &next))
+	while (restore_size(scan->restore) < scan->batch_size &&
+		   scan_next(scan, scan->found, &next))
 		if (next.judgement.verdict == MP_PRESENT && next.judgement.identity != NULL &&
 			root_is_healthy(scan, next.judgement.root))
 			restore_add(scan->restore, &next);
@@ -216,7 +222,7 @@ collect_doubts(OwnerScan *scan, Found *found)
 {
 	FoundRow	next;
 
-	while (found_next(found, &next))
+	while (scan_next(scan, found, &next))
 	{
 		const FileRow *row = &next.row;
 		bool		readonly = (row->flags & ROW_READONLY) != 0;
@@ -270,6 +276,15 @@ record_root_doubts(OwnerScan *scan)
 	columns_free(columns);
 }
 
+static void
+forget_absences(OwnerScan *scan)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, scan->owner);
+	call_as_owner("SELECT missing_photos.forget_absences($1)", &a);
+}
+
 void
 scan_take_doubts(OwnerScan *scan)
 {
@@ -279,6 +294,8 @@ scan_take_doubts(OwnerScan *scan)
 	collect_doubts(scan, scan->again);
 	apply_doubts(&scan->changes, NULL, scan->doubts);
 	record_root_doubts(scan);
+	if (!scan->held)
+		forget_absences(scan);
 	roots_record(scan->roots, true);
 }
 
@@ -338,13 +355,32 @@ end_job(OwnerScan *scan, const char *state, const char *error)
 	call_as_owner("SELECT missing_photos.end_job($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &a);
 }
 
+static void
+supersede_jobs(OwnerScan *scan)
+{
+	Arguments	a = {0};
+
+	argument_job(&a, scan);
+	argument_text(&a, scan->owner);
+	call_as_owner("SELECT missing_photos.supersede_jobs($1, $2)", &a);
+}
+
+/* The application knows no held jobs: to it this one failed, and its error says what to do. */
 void
 scan_end_job(OwnerScan *scan)
 {
 	int			total = pages(scan, scan->files);
+	const char *error = scan->held ?
+		"held: more files would be flagged as missing than the settings allow; approve or cancel the job" : NULL;
 
-	end_job(scan, "finished", NULL);
-	library_job(scan->changes.job_id, scan->owner, "finished", total, total, NULL);
+	end_job(scan, scan->held ? "held" : "finished", error);
+	library_job(scan->changes.job_id, scan->owner, scan->held ? "failed" : "finished",
+				total, total, error);
+	supersede_jobs(scan);
+	if (scan->twins.unreadable > 0)
+		ereport(NOTICE,
+				(errmsg(INT64_FORMAT " file names in the folders of missing files can't be held "
+						"in the database's encoding", scan->twins.unreadable)));
 }
 
 void

@@ -16,10 +16,46 @@
 int			setting_probe_timeout = 30000;
 int			setting_probe_idle = 60000;
 int			setting_probe_threads = 0;
+int			setting_probe_retry = 60;
+int			setting_max_missing_percent = 20;
+int			setting_max_missing_files = 50;
+int			setting_confirm_scans = 1;
+int			setting_confirm_after = 0;
+
+static void
+define_guards(void)
+{
+	DefineCustomIntVariable("missing_photos.max_missing_percent",
+							"How much of an owner's files below a root one scan may flag.",
+							"A scan that would newly flag more than this share, and more than "
+							"missing_photos.max_missing_files, is held for a person's approval.",
+							&setting_max_missing_percent,
+							20, 0, 100,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.max_missing_files",
+							"How many files a scan may newly flag below a root whatever their share.",
+							NULL,
+							&setting_max_missing_files,
+							50, 0, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.confirm_scans",
+							"In how many scans a file must be gone before it is flagged.",
+							NULL,
+							&setting_confirm_scans,
+							1, 1, 1000,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.confirm_after",
+							"For how long a file must be gone before it is flagged.",
+							"Time in which its root was out of reach doesn't count.",
+							&setting_confirm_after,
+							0, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+}
 
 void
 settings_define(void)
 {
+	define_guards();
 	DefineCustomIntVariable("missing_photos.probe_timeout",
 							"How long the disk may give no sign of life.",
 							"A batch of files the disk doesn't answer for within this time is "
@@ -39,5 +75,11 @@ settings_define(void)
 							&setting_probe_threads,
 							0, 0, 64,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.probe_retry",
+							"For how long a root that gave no answer isn't asked again.",
+							"All sessions take it for unreachable meanwhile, without waiting.",
+							&setting_probe_retry,
+							60, 0, INT_MAX / 1000,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("missing_photos");
 }

@@ -6,6 +6,12 @@ extern int	setting_probe_timeout;	/* ms */
 extern int	setting_probe_idle;		/* ms */
 extern int	setting_probe_threads;	/* 0: the probe chooses */
 
+extern int	setting_probe_retry;	/* s */
+extern int	setting_max_missing_percent;
+extern int	setting_max_missing_files;
+extern int	setting_confirm_scans;
+extern int	setting_confirm_after;	/* s */
+
 extern void settings_define(void);
 
 #endif							/* MISSING_PHOTOS_SETTINGS_H */

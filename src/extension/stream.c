@@ -11,6 +11,7 @@
 #include "utils/tuplestore.h"
 
 #include "found.h"
+#include "owner_rights.h"
 #include "stream.h"
 
 #define POLL_ROWS 1024			/* how often the probe is looked after while rows come in */
@@ -163,6 +164,16 @@ stream_fetch(Stream *stream, const char *sql, const Arguments *arguments, uint32
 	rc = SPI_execute_extended(sql, &options);
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(rc));
+}
+
+void
+stream_fetch_as_owner(Stream *stream, const char *sql, const Arguments *arguments)
+{
+	OwnerRights saved;
+
+	owner_rights_begin(&saved);
+	stream_fetch(stream, sql, arguments, 0);
+	owner_rights_end(&saved);
 }
 
 bool

@@ -109,26 +109,12 @@ look_up_link(Held *held, const MpEntry *entry)
 	return mp_judge_errno(0);
 }
 
-static int
-stat_name(Held *held, const char *name, struct statx *st)
-{
-	int			tries = 0;
-	int			result;
-
-	do
-		result = statx(held->fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
-					   STATX_BASIC_STATS | MP_STATX_MOUNT, st);
-	while (result != 0 && mp_try_again(&tries));
-	mp_progress_add(1);
-	return result == 0 ? 0 : errno;
-}
-
 static MpJudgement
 look_up(Held *held, const MpEntry *entry)
 {
 	struct statx st;
 	uint64_t	fsid;
-	int			err = stat_name(held, entry->name, &st);
+	int			err = mp_stat_name(held->fd, entry->name, &st);
 
 	if (err != 0)
 	{

@@ -175,6 +175,14 @@ read_some(int directory, void *buffer, size_t size)
 	return n;
 }
 
+static MpShown
+shown_as(uint8_t d_type)
+{
+	if (d_type == DT_REG)
+		return MP_SHOWN_REGULAR;
+	return d_type == DT_LNK || d_type == DT_UNKNOWN ? MP_SHOWN_OTHER : MP_SHOWN_FOLDER;
+}
+
 int
 mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScratch *scratch)
 {
@@ -200,14 +208,49 @@ mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScratch *scratc
 			/* A name may be shown twice while the directory changes. */
 			if (slot->entry != 0 && entries[slot->entry - 1].shown == MP_NOT_SHOWN)
 			{
-				entries[slot->entry - 1].shown =
-					dirent->d_type == DT_REG ? MP_SHOWN_REGULAR : MP_SHOWN_OTHER;
+				entries[slot->entry - 1].shown = shown_as(dirent->d_type);
 				wanted--;
 			}
 			at += dirent->d_reclen;
 		}
 	}
 	return 0;
+}
+
+static bool
+is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+int
+mp_list_each(int directory, bool (*take) (void *owner, const char *name, MpShown shown),
+			 void *owner)
+{
+	char	   *buffer = malloc(MP_LIST_BYTES);
+	bool		more = true;
+	int			err = buffer == NULL ? ENOMEM : 0;
+
+	while (more && err == 0)
+	{
+		ssize_t		n = read_some(directory, buffer, MP_LIST_BYTES);
+
+		if (n < 0)
+			err = errno;
+		if (n <= 0)
+			break;
+		for (const char *at = buffer; at < buffer + n && more;)
+		{
+			const Dirent *dirent = (const Dirent *) at;
+
+			/* "." and ".." may come without a type. */
+			if (!is_dots(dirent->d_name))
+				more = take(owner, dirent->d_name, shown_as(dirent->d_type));
+			at += dirent->d_reclen;
+		}
+	}
+	free(buffer);
+	return err;
 }
 
 bool
@@ -225,7 +268,7 @@ mp_list_is_empty(int directory)
 		{
 			const Dirent *dirent = (const Dirent *) at;
 
-			if (strcmp(dirent->d_name, ".") != 0 && strcmp(dirent->d_name, "..") != 0)
+			if (!is_dots(dirent->d_name))
 				return false;
 			at += dirent->d_reclen;
 		}

@@ -47,6 +47,13 @@ extern bool mp_list_pays(uint32_t names, uint64_t directory_size, uint64_t fs_ma
  */
 extern int	mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScratch *scratch);
 
+/*
+ * Calls take() with each name and what it is shown to be, until it returns false; the name is good
+ * for as long as the call lasts.  Returns 0 or the errno of the reading.
+ */
+extern int	mp_list_each(int directory, bool (*take) (void *owner, const char *name, MpShown shown),
+						 void *owner);
+
 /* Whether a directory holds nothing but "." and "..", as far as it can be read at all. */
 extern bool mp_list_is_empty(int directory);
 

@@ -1,7 +1,8 @@
 /*
  * dispatch.c: the way of a request through the workers.
  *
- *     ROOT, HASH   run                                   answer
+ *     ROOT, HASH,
+ *     LIST         run                                   answer
  *     CHECK        open    each directory    compare     answer
  *                                            compare    confirm each directory    answer
  *
@@ -15,6 +16,7 @@
 #include "check.h"
 #include "dispatch.h"
 #include "hash.h"
+#include "listing.h"
 #include "root.h"
 
 typedef struct Task
@@ -96,6 +98,16 @@ run_hash(MpJob *job, uint32_t index, MpScratch *scratch)
 	mp_hash_run(&hash, &task->request);
 	task->shortage = hash.shortage;
 	mp_hash_write(&hash, &task->answer);
+}
+
+static void
+run_list(MpJob *job, uint32_t index, MpScratch *scratch)
+{
+	Task	   *task = (Task *) job;
+
+	(void) index;
+	(void) scratch;
+	task->shortage = mp_listing_write(&task->request, &task->answer);
 }
 
 static void
@@ -186,6 +198,8 @@ mp_dispatch(const MpDispatch *dispatch, MpRequest *request)
 		submit(task, 1, open_check, judge_directories);
 	else if (task->request.type == MP_HASH)
 		submit(task, 1, run_hash, done_simple);
+	else if (task->request.type == MP_LIST)
+		submit(task, 1, run_list, done_simple);
 	else
 		submit(task, 1, run_root, done_simple);
 }

@@ -8,6 +8,7 @@
 
 #include "dirlist.h"
 #include "guard.h"
+#include "mounts.h"
 #include "progress.h"
 
 /* What a root is, in the terms that hold around one batch. */
@@ -17,6 +18,7 @@ typedef struct Sight
 	MpNode		node;
 	uint64_t	fsid;
 	uint64_t	fs_magic;
+	uint64_t	mounts;
 } Sight;
 
 /* Opens the root's path.  A link in that path itself is its owner's choice and followed. */
@@ -52,8 +54,21 @@ look(const char *path, Sight *sight)
 	return err == ESTALE ? look_once(path, sight) : err;
 }
 
-static void
-say(MpGuard *guard, MpJudgement judgement)
+static int
+look_below(Sight *sight)
+{
+	return mp_mounts_fingerprint(sight->fd, sight->node.mount_id, &sight->mounts);
+}
+
+/* The folder was opened a moment ago, so a mount that isn't there now has gone in between. */
+static MpJudgement
+judge_mounts_errno(int err)
+{
+	return err == ENOENT ? mp_judgement(MP_UNREACHABLE, MP_ROOT_CHANGED, 0) : mp_doubt_errno(err);
+}
+
+void
+mp_guard_doubt(MpGuard *guard, MpJudgement judgement)
 {
 	guard->report.verdict = judgement.verdict;
 	guard->report.reason = judgement.reason;
@@ -87,9 +102,16 @@ mp_guard_open(MpGuard *guard, const MpPlace *place)
 	guard->tree.place = place;
 	guard->tree.by_hand = mp_confine_by_hand();
 	err = look(place->root.data, &sight);
-	say(guard, mp_judge_root_errno(err));
+	mp_guard_doubt(guard, mp_judge_root_errno(err));
 	if (err != 0)
 		return;
+	err = look_below(&sight);
+	if (err != 0)
+	{
+		close(sight.fd);
+		mp_guard_doubt(guard, judge_mounts_errno(err));
+		return;
+	}
 	guard->tree.fd = sight.fd;
 	guard->node = sight.node;
 	guard->fsid = guard->report.fsid = sight.fsid;
@@ -97,29 +119,41 @@ mp_guard_open(MpGuard *guard, const MpPlace *place)
 	guard->report.inode = sight.node.inode;
 	guard->report.device = sight.node.device;
 	guard->report.mount_id = sight.node.mount_id;
+	guard->report.mounts = sight.mounts;
 	guard->report.empty = is_empty(sight.fd);
+}
+
+static bool
+is_same(const MpGuard *guard, const Sight *sight)
+{
+	return mp_node_equal(&sight->node, &guard->node) && sight->fsid == guard->fsid &&
+		sight->mounts == guard->report.mounts;
 }
 
 void
 mp_guard_compare(MpGuard *guard)
 {
 	struct statx st;
-	Sight		sight;
+	Sight		sight = {.fd = -1};
 	int			err = mp_stat_handle(guard->tree.fd, &st);
 
 	if (err == 0)
 		err = look(guard->tree.place->root.data, &sight);
+	if (err != 0)
+		sight.fd = -1;
+	else
+		err = look_below(&sight);
 	if (mp_judge_errno(err).fate == MP_FATE_SHORTAGE)
 		guard->shortage = err;
-	if (err == 0 && mp_node_equal(&sight.node, &guard->node) && sight.fsid == guard->fsid)
+	if (err == 0 && is_same(guard, &sight))
 	{
 		close(guard->tree.fd);
 		guard->tree.fd = sight.fd;
 		return;
 	}
-	if (err == 0)
+	if (sight.fd >= 0)
 		close(sight.fd);
-	say(guard, mp_judgement(MP_UNREACHABLE, MP_ROOT_CHANGED, err));
+	mp_guard_doubt(guard, mp_judgement(MP_UNREACHABLE, MP_ROOT_CHANGED, err));
 }
 
 void

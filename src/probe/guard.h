@@ -13,6 +13,8 @@
  *     opens the path again: device, inode, mount id or fsid differ: nothing of the batch counts
  *
  * Without the pin the look-ups would have gone to the empty folder and called every file missing.
+ * The same may befall any folder below the root that has a file system of its own; what is mounted
+ * there is compared too (mounts.h).
  * The handle is released with the request, because a held one keeps the file system from being
  * unmounted.
  */
@@ -42,6 +44,9 @@ extern void mp_guard_open(MpGuard *guard, const MpPlace *place);
  * guard's tree is the freshly opened root, so that witnesses are asked about what is there now.
  */
 extern void mp_guard_compare(MpGuard *guard);
+
+/* Says that the root isn't to be trusted, whatever else was found. */
+extern void mp_guard_doubt(MpGuard *guard, MpJudgement judgement);
 
 /* Releases the handle. */
 extern void mp_guard_close(MpGuard *guard);

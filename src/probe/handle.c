@@ -12,18 +12,29 @@
 #include "progress.h"
 #include "verdict.h"
 
-int
-mp_stat_handle(int fd, struct statx *st)
+static int
+stat_at(int fd, const char *name, int flags, struct statx *st)
 {
 	int			tries = 0;
 	int			result;
 
 	do
-		result = statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT,
-					   STATX_BASIC_STATS | MP_STATX_MOUNT, st);
+		result = statx(fd, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | MP_STATX_MOUNT, st);
 	while (result != 0 && mp_try_again(&tries));
 	mp_progress_add(1);
 	return result == 0 ? 0 : errno;
+}
+
+int
+mp_stat_handle(int fd, struct statx *st)
+{
+	return stat_at(fd, "", AT_EMPTY_PATH, st);
+}
+
+int
+mp_stat_name(int folder, const char *name, struct statx *st)
+{
+	return stat_at(folder, name, AT_SYMLINK_NOFOLLOW, st);
 }
 
 void

@@ -29,6 +29,8 @@ typedef struct MpNode
 
 /* Type, inode, size, times, device and mount.  These return 0 or an errno. */
 extern int	mp_stat_handle(int fd, struct statx *st);
+/* The same of a single name in a folder; a link isn't followed. */
+extern int	mp_stat_name(int folder, const char *name, struct statx *st);
 extern int	mp_statfs_handle(int fd, uint64_t *fsid, uint64_t *fs_magic);
 
 extern void mp_node_of(const struct statx *st, MpNode *node);

@@ -19,9 +19,12 @@
  *     dirlist.c     a directory listed once, names found by hash
  *     hash.c        HASH: one file below a guarded root
  *     digest.c      MD5 and SHA-1 of a file that holds still
+ *     listing.c     LIST: the names in one folder
  *     root.c        ROOT: what a root is and what is mounted below it
  *     mountinfo.c   the kernel's table of mounts
+ *     mounts.c      a fingerprint of what is mounted below a root
  *     guard.c       the root before and after a batch; witnesses of missing names
+ *     landlock.c    the right to read anything else, given up
  *     confine.c     look-ups that can't leave the roots, by the kernel
  *     walk.c        the same by hand, with links that the kernel won't follow
  *     handle.c      statx, fstatfs and /proc of open handles

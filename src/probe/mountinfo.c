@@ -136,6 +136,7 @@ parse_line(char *line, MpMount *mount)
 	unescape(source);
 	if (errno != 0 || end == fields[0] || *end != '\0' || point[0] != '/')
 		return false;
+	mount->device = fields[2];
 	mount->point = point;
 	mount->type = type;
 	mount->source = source;
@@ -195,4 +196,18 @@ mp_mountinfo_free(MpMounts *mounts)
 	free(mounts->text);
 	free(mounts->list);
 	memset(mounts, 0, sizeof(*mounts));
+}
+
+const char *
+mp_mount_below(const char *path, const char *folder)
+{
+	size_t		n = strlen(folder);
+
+	if (n == 0)
+		return NULL;			/* not known */
+	if (n == 1)
+		n = 0;					/* "/" */
+	if (strncmp(path, folder, n) != 0 || path[n] != '/' || path[n + 1] == '\0')
+		return NULL;
+	return path + n + 1;
 }

@@ -11,6 +11,7 @@
 typedef struct MpMount
 {
 	uint64_t	id;				/* the plain mount id, which a later mount may get again */
+	const char *device;			/* major:minor */
 	const char *point;			/* where it is mounted, as an absolute path */
 	const char *type;
 	const char *source;
@@ -34,5 +35,8 @@ extern void mp_mountinfo_free(MpMounts *mounts);
  * proc(5) says is passed over.
  */
 extern bool mp_mountinfo_next(char **at, MpMount *mount);
+
+/* What follows folder and a slash in an absolute path; NULL when nothing does. */
+extern const char *mp_mount_below(const char *path, const char *folder);
 
 #endif							/* MP_MOUNTINFO_H */

@@ -21,7 +21,7 @@ PROBE_TOOLS := $(filter-out test/unit/test_% test/unit/bench_%,$(wildcard test/u
 PROBE_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 PROBE_FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 # Those that run threads; the others have nothing to show to TSan.
-PROBE_TSAN_TESTS := test_workers test_check test_server
+PROBE_TSAN_TESTS := test_workers test_check test_server test_landlock
 
 .PHONY: check-unit check-unit-plain check-unit-asan check-unit-tsan fuzz bench-probe
 

@@ -28,25 +28,31 @@ read_root(MpReader *r)
 	return str;
 }
 
+/* A list of absolute paths. */
 static int
-read_place(MpReader *r, MpPlace *place)
+read_roots(MpReader *r, MpStr **roots, uint32_t *n)
 {
-	uint32_t	count;
+	uint32_t	count = mp_read_count(r, LEAST_STR + 1);
 
-	place->root = read_root(r);
-	count = mp_read_count(r, LEAST_STR + 1);
 	if (r->bad)
 		return EBADMSG;
 	if (count > 0)
 	{
-		place->others = calloc(count, sizeof(*place->others));
-		if (place->others == NULL)
+		*roots = calloc(count, sizeof(**roots));
+		if (*roots == NULL)
 			return ENOMEM;
 	}
-	place->n_others = count;
+	*n = count;
 	for (uint32_t i = 0; i < count; i++)
-		place->others[i] = read_root(r);
+		(*roots)[i] = read_root(r);
 	return r->bad ? EBADMSG : 0;
+}
+
+static int
+read_place(MpReader *r, MpPlace *place)
+{
+	place->root = read_root(r);
+	return read_roots(r, &place->others, &place->n_others);
 }
 
 /* Makes room for n more entries. */
@@ -145,17 +151,35 @@ read_hash(MpReader *r, MpRequest *request)
 	return 0;
 }
 
+/* What a ROOT or LIST has beyond its place: a name or a path. */
+static int
+read_place_and_path(MpReader *r, MpRequest *request)
+{
+	int			err = read_place(r, &request->place);
+
+	if (err == 0)
+		request->path = mp_read_str(r, MP_MAX_PATH);
+	return err;
+}
+
+static int
+read_hello(MpReader *r, MpRequest *request)
+{
+	request->idle_ms = mp_read_u32(r);
+	request->threads = mp_read_u32(r);
+	return read_roots(r, &request->confined, &request->n_confined);
+}
+
 static int
 read_request(MpReader *r, MpRequest *request)
 {
 	switch (request->type)
 	{
 		case MP_HELLO:
-			request->idle_ms = mp_read_u32(r);
-			request->threads = mp_read_u32(r);
-			return 0;
+			return read_hello(r, request);
 		case MP_ROOT:
-			return read_place(r, &request->place);
+		case MP_LIST:
+			return read_place_and_path(r, request);
 		case MP_CHECK:
 			return read_check(r, request);
 		case MP_HASH:
@@ -174,11 +198,18 @@ terminate(const char *data, size_t length)
 }
 
 static void
+terminate_each(const MpStr *strings, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		terminate(strings[i].data, strings[i].length);
+}
+
+static void
 terminate_all(MpRequest *request)
 {
-	terminate(request->place.root.data, request->place.root.length);
-	for (uint32_t i = 0; i < request->place.n_others; i++)
-		terminate(request->place.others[i].data, request->place.others[i].length);
+	terminate_each(request->confined, request->n_confined);
+	terminate_each(&request->place.root, 1);
+	terminate_each(request->place.others, request->place.n_others);
 	for (uint32_t i = 0; i < request->n_directories; i++)
 		terminate(request->directories[i].path, request->directories[i].length);
 	for (size_t i = 0; i < request->n_entries; i++)
@@ -210,6 +241,7 @@ mp_request_parse(MpRequest *request, uint8_t type, uint64_t id, unsigned char *p
 void
 mp_request_free(MpRequest *request)
 {
+	free(request->confined);
 	free(request->place.others);
 	free(request->directories);
 	free(request->entries);

@@ -23,7 +23,8 @@ typedef enum MpShown
 {
 	MP_NOT_SHOWN = 0,
 	MP_SHOWN_REGULAR = 1,
-	MP_SHOWN_OTHER = 2			/* a link, a folder, a type the listing doesn't tell */
+	MP_SHOWN_OTHER = 2,			/* a link, a type the listing doesn't tell */
+	MP_SHOWN_FOLDER = 3			/* a folder, or something else that is no file */
 } MpShown;
 
 typedef struct MpEntry
@@ -76,8 +77,10 @@ typedef struct MpRequest
 	/* HELLO */
 	uint32_t	idle_ms;
 	uint32_t	threads;
+	MpStr	   *confined;		/* what may be read; none: anything */
+	uint32_t	n_confined;
 
-	/* ROOT, CHECK, HASH */
+	/* ROOT, CHECK, HASH, LIST */
 	MpPlace		place;
 
 	/* CHECK */
@@ -88,8 +91,10 @@ typedef struct MpRequest
 	size_t		room;			/* entries there is memory for */
 	uint32_t	n_identities;
 
-	/* HASH */
+	/* ROOT: the marker's name; HASH: a file's path, LIST: a folder's, below the root */
 	MpStr		path;
+
+	/* HASH */
 	uint8_t		algorithm;
 } MpRequest;
 

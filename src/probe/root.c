@@ -27,21 +27,6 @@ plain_mount_id(int fd)
 	return (st.stx_mask & MP_STATX_MNT_ID) ? st.stx_mnt_id : 0;
 }
 
-/* What follows folder and a slash in path, or NULL. */
-static const char *
-relative(const char *path, const char *folder)
-{
-	size_t		n = strlen(folder);
-
-	if (n == 0)
-		return NULL;			/* not known */
-	if (n == 1)
-		n = 0;					/* "/" */
-	if (strncmp(path, folder, n) != 0 || path[n] != '/' || path[n + 1] == '\0')
-		return NULL;
-	return path + n + 1;
-}
-
 /* The mount that holds the root, or NULL. */
 static const MpMount *
 find_own(const MpMounts *mounts, const char *canonical, uint64_t mount_id)
@@ -55,7 +40,7 @@ find_own(const MpMounts *mounts, const char *canonical, uint64_t mount_id)
 		if (mount_id != 0 && mount->id == mount_id)
 			return mount;
 		/* Without an id: the deepest one above, and of those the last. */
-		if ((strcmp(mount->point, canonical) == 0 || relative(canonical, mount->point) != NULL) &&
+		if ((strcmp(mount->point, canonical) == 0 || mp_mount_below(canonical, mount->point) != NULL) &&
 			(own == NULL || strlen(mount->point) >= strlen(own->point)))
 			own = mount;
 	}
@@ -75,7 +60,7 @@ write_mounts(const MpMounts *mounts, const char *canonical, uint64_t mount_id, M
 	mp_write_u32(w, 0);
 	for (size_t i = 0; i < mounts->n; i++)
 	{
-		const char *point = relative(mounts->list[i].point, canonical);
+		const char *point = mp_mount_below(mounts->list[i].point, canonical);
 
 		if (point == NULL)
 			continue;
@@ -99,6 +84,23 @@ describe(const MpGuard *guard, char *canonical, size_t size, uint64_t *mount_id,
 	return mp_judge_errno(err).fate == MP_FATE_SHORTAGE ? err : 0;
 }
 
+/* Looks for the marker, a file by which a person tells the root from the place it is mounted on. */
+static void
+look_for_marker(MpGuard *guard, const char *name)
+{
+	struct statx st;
+	bool		sound = strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
+		strcmp(name, "..") != 0;
+	int			err = sound ? mp_stat_name(guard->tree.fd, name, &st) : EINVAL;
+
+	if (err == ENOENT || err == ENOTDIR || !sound)
+		mp_guard_doubt(guard, mp_judgement(MP_UNREACHABLE, MP_MARKER_ABSENT, err));
+	else if (err != 0)
+		mp_guard_doubt(guard, mp_doubt_errno(err));
+	else if (!S_ISREG(st.stx_mode))
+		mp_guard_doubt(guard, mp_judgement(MP_UNREACHABLE, MP_MARKER_ABSENT, 0));
+}
+
 int
 mp_root_write(const MpRequest *request, MpWriter *w)
 {
@@ -112,8 +114,12 @@ mp_root_write(const MpRequest *request, MpWriter *w)
 	if (mp_guard_holds(&guard))
 	{
 		err = describe(&guard, canonical, sizeof(canonical), &mount_id, &mounts);
-		mp_guard_compare(&guard);
+		if (request->path.length > 0)
+			look_for_marker(&guard, request->path.data);
 	}
+	/* A root that changed meanwhile is said to have changed, whatever its marker did. */
+	if (guard.tree.fd >= 0 && guard.shortage == 0)
+		mp_guard_compare(&guard);
 	if (guard.shortage != 0)
 		err = guard.shortage;
 	if (!mp_guard_holds(&guard))

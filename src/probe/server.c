@@ -2,7 +2,8 @@
  * server.c: one thread, one socket, one poll.
  *
  * This thread never touches the disk and never waits for a worker.  Workers put their answers
- * into a mailbox and ring its bell.
+ * into a mailbox and ring its bell.  (At HELLO it waits for folders to be opened by others, for a
+ * fraction of a second at most: landlock.c.)
  *
  *     extension                     server's thread                 workers
  *     request 1 ------------------> parse, dispatch --------------> look-ups...
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "dispatch.h"
+#include "landlock.h"
 #include "mailbox.h"
 #include "progress.h"
 #include "server.h"
@@ -103,16 +105,21 @@ static void
 greet(Server *server, const MpRequest *hello)
 {
 	MpWriter	message;
+	int			abi = 0;
 
 	server->greeted = true;
 	server->idle_ms = hello->idle_ms;
+	/* The workers start with the first job, and have the rights that this thread has then. */
 	mp_workers_start(&server->workers, hello->threads);
+	if (hello->n_confined > 0)
+		abi = mp_landlock_confine(hello->confined, hello->n_confined);
 	server->dispatch.workers = &server->workers;
 	server->dispatch.answer = mp_mailbox_put;
 	server->dispatch.owner = &server->mailbox;
 	mp_write_start(&message);
 	mp_write_message(&message, MP_HELLO, hello->id);
 	mp_write_u32(&message, (uint32_t) getpid());
+	mp_write_u8(&message, (uint8_t) abi);
 	mp_write_message_end(&message);
 	queue_message(server, &message);
 }

@@ -17,10 +17,12 @@
  *
  * Requests and answers
  *
- *   HELLO     u32 idle_ms | u32 threads            first message, once; idle_ms 0: never idle out
- *   -> HELLO  u32 pid of the probe
+ *   HELLO     u32 idle_ms | u32 threads | u32 n | n x str absolute path
+ *             First message, once; idle_ms 0: never idle out.  n > 0: the probe gives up the right to
+ *             read anything but what lies below these paths, where the kernel lets it (Landlock).
+ *   -> HELLO  u32 pid of the probe | u8 Landlock's ABI (0: not confined)
  *
- *   ROOT      place
+ *   ROOT      place | str name of the marker file ("": none)
  *   -> ROOT   root report | str canonical path | str file system type | str mount source
  *             | u32 n | n x (str mount point below the root, relative | str file system type)
  *
@@ -39,6 +41,10 @@
  *   -> HASH   root report | u8 verdict | u8 reason | u16 errno | identity | u8 n | n digest bytes
  *             (verdict "present" alone comes with a digest)
  *
+ *   LIST      place | str path of a folder relative to the root
+ *   -> LIST   root report | u8 verdict | u8 reason | u16 errno | u8 cut short | u32 n | n x str name
+ *             (names of files and links, as bytes; cut short at MP_MAX_NAMES or 8 MiB)
+ *
  *   -> PROGRESS  u64 operations finished since the probe started
  *   -> SHORTAGE  u16 errno | str what       the probe's own lack of memory or descriptors: the
  *                                           request is dropped and nothing may be concluded from it
@@ -48,7 +54,8 @@
  *             registered root (a symbolic link may lead there, and nowhere else)
  *   root report
  *             u8 verdict | u8 reason | u16 errno | u8 root is empty | u64 fs magic | u64 fsid
- *             | u64 inode of the root | u64 device | u64 mount id
+ *             | u64 inode of the root | u64 device | u64 mount id | u64 mounts
+ *             (mounts: a fingerprint of what is mounted at and below the root)
  *   exception u32 entry | u8 verdict | u8 reason | u16 errno
  *   identity  u64 fsid | u64 inode | u64 size | i64 mtime ns | i64 ctime ns
  */
@@ -63,7 +70,8 @@ enum
 	MP_HEADER_SIZE = 16,
 	MP_MAX_PAYLOAD = 32 * 1024 * 1024,
 	MP_MAX_PATH = 4095,		/* bytes, as the kernel's PATH_MAX without the NUL */
-	MP_MAX_NAME = 255
+	MP_MAX_NAME = 255,
+	MP_MAX_NAMES = 200000
 };
 
 typedef enum MpMessageType
@@ -72,6 +80,7 @@ typedef enum MpMessageType
 	MP_ROOT = 2,
 	MP_CHECK = 3,
 	MP_HASH = 4,
+	MP_LIST = 5,
 	MP_PROGRESS = 64,
 	MP_SHORTAGE = 65,
 	MP_BYE = 66
@@ -105,6 +114,10 @@ typedef enum MpReason
 	MP_ROOT_CHANGED = 27,		/* another file system or folder after the batch than before */
 	MP_ROOT_EMPTY = 28,			/* said by the extension */
 	MP_ROOT_REPLACED = 29,		/* said by the extension */
+	MP_MARKER_ABSENT = 30,
+	MP_MOUNT_ABSENT = 31,		/* said by the extension: a file system below the root is gone */
+	MP_MOUNT_NEW = 32,			/* said by the extension: one covers a folder that had none */
+	MP_NOT_CONFIRMED = 33,		/* said by the extension: gone, but not often or long enough yet */
 	/* invalid */
 	MP_NOT_REGULAR = 40,
 	MP_OUTSIDE_ROOTS = 41,
@@ -151,6 +164,7 @@ typedef struct MpRootReport
 	uint64_t	inode;
 	uint64_t	device;
 	uint64_t	mount_id;
+	uint64_t	mounts;
 } MpRootReport;
 
 typedef struct MpException

@@ -147,6 +147,7 @@ mp_read_root_report(MpReader *r, MpRootReport *report)
 	report->inode = mp_read_u64(r);
 	report->device = mp_read_u64(r);
 	report->mount_id = mp_read_u64(r);
+	report->mounts = mp_read_u64(r);
 }
 
 void
@@ -212,8 +213,8 @@ put(MpWriter *w, size_t n)
 	return room;
 }
 
-static void
-write_bytes(MpWriter *w, const void *value, size_t n)
+void
+mp_write_bytes(MpWriter *w, const void *value, size_t n)
 {
 	unsigned char *room = put(w, n);
 
@@ -240,31 +241,31 @@ mp_write_free(MpWriter *w)
 void
 mp_write_u8(MpWriter *w, uint8_t value)
 {
-	write_bytes(w, &value, sizeof(value));
+	mp_write_bytes(w, &value, sizeof(value));
 }
 
 void
 mp_write_u16(MpWriter *w, uint16_t value)
 {
-	write_bytes(w, &value, sizeof(value));
+	mp_write_bytes(w, &value, sizeof(value));
 }
 
 void
 mp_write_u32(MpWriter *w, uint32_t value)
 {
-	write_bytes(w, &value, sizeof(value));
+	mp_write_bytes(w, &value, sizeof(value));
 }
 
 void
 mp_write_u64(MpWriter *w, uint64_t value)
 {
-	write_bytes(w, &value, sizeof(value));
+	mp_write_bytes(w, &value, sizeof(value));
 }
 
 void
 mp_write_i64(MpWriter *w, int64_t value)
 {
-	write_bytes(w, &value, sizeof(value));
+	mp_write_bytes(w, &value, sizeof(value));
 }
 
 void
@@ -276,7 +277,7 @@ mp_write_str(MpWriter *w, const char *data, size_t length)
 		return;
 	}
 	mp_write_u32(w, (uint32_t) length);
-	write_bytes(w, data, length);
+	mp_write_bytes(w, data, length);
 }
 
 void
@@ -301,6 +302,7 @@ mp_write_root_report(MpWriter *w, const MpRootReport *report)
 	mp_write_u64(w, report->inode);
 	mp_write_u64(w, report->device);
 	mp_write_u64(w, report->mount_id);
+	mp_write_u64(w, report->mounts);
 }
 
 void

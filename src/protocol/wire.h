@@ -73,6 +73,8 @@ extern void mp_write_u16(MpWriter *w, uint16_t value);
 extern void mp_write_u32(MpWriter *w, uint32_t value);
 extern void mp_write_u64(MpWriter *w, uint64_t value);
 extern void mp_write_i64(MpWriter *w, int64_t value);
+/* Bytes as they are, without a length. */
+extern void mp_write_bytes(MpWriter *w, const void *value, size_t n);
 extern void mp_write_str(MpWriter *w, const char *data, size_t length);
 extern void mp_write_identity(MpWriter *w, const MpIdentity *identity);
 extern void mp_write_root_report(MpWriter *w, const MpRootReport *report);

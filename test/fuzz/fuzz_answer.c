@@ -66,11 +66,25 @@ read_hash(MpReader *r)
 }
 
 static void
+read_list(MpReader *r)
+{
+	uint32_t	n;
+
+	mp_read_u8(r);
+	mp_read_u8(r);
+	mp_read_u16(r);
+	mp_read_u8(r);
+	n = mp_read_count(r, 4);
+	for (uint32_t i = 0; i < n; i++)
+		check_str(mp_read_str(r, MP_MAX_NAME));
+}
+
+static void
 read_answer(MpReader *r, uint8_t type)
 {
 	MpRootReport report;
 
-	if (type == MP_CHECK || type == MP_ROOT || type == MP_HASH)
+	if (type == MP_CHECK || type == MP_ROOT || type == MP_HASH || type == MP_LIST)
 		mp_read_root_report(r, &report);
 	if (type == MP_CHECK)
 		read_check(r);
@@ -78,10 +92,15 @@ read_answer(MpReader *r, uint8_t type)
 		read_root(r);
 	else if (type == MP_HASH)
 		read_hash(r);
+	else if (type == MP_LIST)
+		read_list(r);
 	else if (type == MP_PROGRESS)
 		mp_read_u64(r);
 	else if (type == MP_HELLO)
+	{
 		mp_read_u32(r);
+		mp_read_u8(r);
+	}
 	else
 	{
 		if (type == MP_SHORTAGE)

@@ -45,6 +45,10 @@ check_whole(const MpRequest *request)
 
 	if (request->type != MP_HELLO)
 		check_text(request->place.root.data, request->place.root.length);
+	if (request->path.data != NULL)
+		check_text(request->path.data, request->path.length);
+	for (uint32_t i = 0; i < request->n_confined; i++)
+		check_text(request->confined[i].data, request->confined[i].length);
 	for (uint32_t i = 0; i < request->place.n_others; i++)
 		check_text(request->place.others[i].data, request->place.others[i].length);
 	for (uint32_t i = 0; i < request->n_directories; i++)

@@ -183,6 +183,13 @@ client_bye(const Client *client)
 void
 client_hello(Client *client, uint32_t idle_ms, uint32_t threads)
 {
+	client_hello_confined(client, idle_ms, threads, NULL);
+}
+
+int
+client_hello_confined(Client *client, uint32_t idle_ms, uint32_t threads, const char *root)
+{
+	int			abi;
 	Message		message = {0};
 	MpWriter	w;
 	MpReader	r;
@@ -191,11 +198,16 @@ client_hello(Client *client, uint32_t idle_ms, uint32_t threads)
 	mp_write_message(&w, MP_HELLO, 1);
 	mp_write_u32(&w, idle_ms);
 	mp_write_u32(&w, threads);
+	mp_write_u32(&w, root != NULL);
+	if (root != NULL)
+		mp_write_str(&w, root, strlen(root));
 	client_send_message(client, &w);
 	client_answer(client, &message);
 	mp_read_start(&r, message.payload, message.header.length);
 	client->probe = (pid_t) mp_read_u32(&r);
+	abi = mp_read_u8(&r);
 	free(message.payload);
+	return abi;
 }
 
 void

@@ -27,6 +27,9 @@ extern Client client_exec(const char *program, const char *option);
 /* The path of the probe that was built the same way as this test. */
 extern const char *client_program(void);
 extern void client_hello(Client *client, uint32_t idle_ms, uint32_t threads);
+/* The same with a folder that the probe shall confine itself to; Landlock's ABI as it says. */
+extern int	client_hello_confined(Client *client, uint32_t idle_ms, uint32_t threads,
+								  const char *root);
 
 extern void client_send(const Client *client, const void *data, size_t length);
 /* Ends a message in the making, sends and frees it. */

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -118,6 +120,20 @@ fixture_remove(const char *folder, const char *name)
 		bail(path);
 }
 
+bool
+can_mount(const char *what)
+{
+	static bool may;
+
+	if (may)
+		return true;
+	may = geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+	if (!may)
+		skip("only root may mount", "%s", what);
+	return may;
+}
+
 void
 ask_place(Ask *ask, uint8_t type, const char *root, int n_others, const char *const *others)
 {
@@ -128,6 +144,13 @@ ask_place(Ask *ask, uint8_t type, const char *root, int n_others, const char *co
 	mp_write_u32(&ask->w, (uint32_t) n_others);
 	for (int i = 0; i < n_others; i++)
 		mp_write_str(&ask->w, others[i], strlen(others[i]));
+}
+
+void
+ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path)
+{
+	ask_place(ask, type, root, 0, NULL);
+	mp_write_str(&ask->w, path, strlen(path));
 }
 
 void

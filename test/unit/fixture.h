@@ -15,7 +15,10 @@ extern void fixture_mkdir(const char *folder, const char *name);
 extern void fixture_link(const char *folder, const char *name, const char *target);
 extern void fixture_remove(const char *folder, const char *name);
 
-/* A CHECK (or, with begin_place alone, another request) in the making. */
+/* Whether we may mount: then in a namespace of our own from now on, so that nothing is left behind. */
+extern bool can_mount(const char *what);
+
+/* A CHECK (or, with ask_place alone, another request) in the making. */
 typedef struct Ask
 {
 	MpWriter	w;
@@ -27,6 +30,8 @@ typedef struct Ask
 
 extern void ask_place(Ask *ask, uint8_t type, const char *root, int n_others,
 					  const char *const *others);
+/* A ROOT with its marker, a LIST with its folder, a HASH up to its file. */
+extern void ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path);
 extern void ask_check(Ask *ask, const char *root, int n_others, const char *const *others);
 extern void ask_directory(Ask *ask, const char *path);
 extern void ask_name(Ask *ask, const char *name, uint8_t flags);

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,17 +175,6 @@ test_folder_swapped(void)
 	is(verdict_of(&check, "x.jpg"), MP_UNREACHABLE, "nor below it");
 	is(entry_named(&request, "x.jpg")->reason, MP_ROOT_CHANGED, "and it says why");
 	release(&check, &request);
-}
-
-/* Mounts need root, and a mount namespace of our own, so that none is left behind. */
-static bool
-can_mount(const char *what)
-{
-	if (geteuid() == 0 && unshare(CLONE_NEWNS) == 0 &&
-		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
-		return true;
-	skip("only root may mount", "%s", what);
-	return false;
 }
 
 static void

@@ -60,7 +60,7 @@ ask_root(const char *path, MpRootReport *report, char *canonical, char *type, ui
 	Ask			ask;
 	bool		whole;
 
-	ask_place(&ask, MP_ROOT, path, 0, NULL);
+	ask_place_and_path(&ask, MP_ROOT, path, "");
 	if (ask_parse(&ask, &request) != 0)
 		bail("ask_parse");
 	mp_write_start(&w);

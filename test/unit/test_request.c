@@ -56,10 +56,19 @@ test_every_length(void)
 	mp_write_message(&w, MP_HELLO, 1);
 	mp_write_u32(&w, 1000);
 	mp_write_u32(&w, 0);
+	mp_write_u32(&w, 2);
+	mp_write_str(&w, "/data", 5);
+	mp_write_str(&w, "/mnt/a", 6);
 	test_lengths(&w, MP_HELLO, "HELLO");
 
 	ask_place(&ask, MP_ROOT, "/data", 2, others);
+	mp_write_str(&ask.w, ".library", 8);
 	test_lengths(&ask.w, MP_ROOT, "ROOT");
+
+	ask_place_and_path(&ask, MP_LIST, "/data", "2019/may");
+	test_lengths(&ask.w, MP_LIST, "LIST");
+	ask_place_and_path(&ask, MP_LIST, "/data", "");
+	test_lengths(&ask.w, MP_LIST, "LIST of the root itself");
 
 	ask_check(&ask, "/data", 2, others);
 	ask_directory(&ask, "");
@@ -81,7 +90,7 @@ test_refused(void)
 {
 	Ask			ask;
 
-	ask_place(&ask, MP_ROOT, "data", 0, NULL);
+	ask_place_and_path(&ask, MP_ROOT, "data", "");
 	is(parse_whole(&ask.w, MP_ROOT), EBADMSG, "a relative root is refused");
 	mp_write_free(&ask.w);
 

@@ -57,7 +57,7 @@ test_violations(void)
 
 	w = message(MP_ROOT);
 	mp_write_str(&w, "/", 1);
-	mp_write_u32(&w, 0);
+	mp_write_u64(&w, 0);		/* no other roots, no marker */
 	mp_write_message_end(&w);
 	violate(false, &w, 0, MP_BYE_MALFORMED, "a request before HELLO");
 
@@ -105,7 +105,7 @@ ask_root(const Client *client, const char *root, uint64_t id)
 {
 	Ask			ask;
 
-	ask_place(&ask, MP_ROOT, root, 0, NULL);
+	ask_place_and_path(&ask, MP_ROOT, root, "");
 	ask_end(&ask, id);
 	client_send_message(client, &ask.w);
 }
@@ -115,8 +115,7 @@ ask_hash(const Client *client, const char *root, const char *path, uint64_t id)
 {
 	Ask			ask;
 
-	ask_place(&ask, MP_HASH, root, 0, NULL);
-	mp_write_str(&ask.w, path, strlen(path));
+	ask_place_and_path(&ask, MP_HASH, root, path);
 	mp_write_u8(&ask.w, MP_MD5);
 	ask_end(&ask, id);
 	client_send_message(client, &ask.w);
@@ -259,7 +258,7 @@ test_deaf(const char *root)
 	mp_write_start(&w);
 	mp_write_message(&w, MP_ROOT, 1);
 	mp_write_str(&w, root, strlen(root));
-	mp_write_u32(&w, 0);
+	mp_write_u64(&w, 0);		/* no other roots, no marker */
 	mp_write_message_end(&w);
 	for (int tries = 0; tries < 500;)
 	{

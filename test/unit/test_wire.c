@@ -12,7 +12,7 @@
 #include "tap.h"
 
 static const MpIdentity identity = {1, UINT64_MAX, 3, INT64_MIN, INT64_MAX};
-static const MpRootReport report = {2, 27, 5, 1, 0xEF53, 7, 8, 9, 10};
+static const MpRootReport report = {2, 27, 5, 1, 0xEF53, 7, 8, 9, 10, 11};
 static const MpException exception = {77, 1, 1, 2};
 
 static void
@@ -59,7 +59,8 @@ read_everything(MpReader *r)
 		i.ctime_ns == INT64_MAX;
 	mp_read_root_report(r, &p);
 	same &= p.verdict == 2 && p.reason == 27 && p.err == 5 && p.empty == 1 &&
-		p.fs_magic == 0xEF53 && p.fsid == 7 && p.inode == 8 && p.device == 9 && p.mount_id == 10;
+		p.fs_magic == 0xEF53 && p.fsid == 7 && p.inode == 8 && p.device == 9 && p.mount_id == 10 &&
+		p.mounts == 11;
 	mp_read_exception(r, &e);
 	same &= e.entry == 77 && e.verdict == 1 && e.reason == 1 && e.err == 2;
 	same &= mp_read_count(r, 1) == 1;

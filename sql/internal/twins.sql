@@ -1,0 +1,27 @@
+CREATE FUNCTION missing_photos.twin_key(name text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN current_setting('server_encoding') = 'UTF8'
+	            THEN lower(normalize(rtrim(name), NFC)) ELSE lower(rtrim(name)) END
+$$;
+COMMENT ON FUNCTION missing_photos.twin_key IS
+	'what two names have in common that differ only by letter case, Unicode normalisation or blanks at the end';
+
+CREATE FUNCTION missing_photos.twins(
+	rows integer[], folders integer[], names text[], here_folders integer[], here_names text[])
+RETURNS TABLE ("row" integer, twin text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT gone."row", min(here.name)
+	  FROM unnest(rows, folders, names) AS gone ("row", folder, name)
+	  JOIN unnest(here_folders, here_names) AS here (folder, name)
+	    ON here.folder = gone.folder
+	   AND missing_photos.twin_key(here.name) = missing_photos.twin_key(gone.name)
+	   AND here.name <> gone.name
+	 GROUP BY gone."row"
+$$;
+COMMENT ON FUNCTION missing_photos.twins IS
+	'for names missing from folders, names there that differ only in spelling';

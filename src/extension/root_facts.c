@@ -1,0 +1,49 @@
+/* root_facts.c: what a root is like right now, asked of the probe; see root_facts.h. */
+#include "postgres.h"
+
+#include "probe_client.h"
+#include "root_facts.h"
+
+static char *
+message_text(MpReader *reader)
+{
+	MpStr		s = mp_read_str(reader, MP_MAX_PATH);
+
+	return s.data == NULL ? pstrdup("") : pnstrdup(s.data, s.length);
+}
+
+static void
+read_facts(MpReader *reader, RootFacts *facts)
+{
+	memset(facts, 0, sizeof(*facts));
+	mp_read_root_report(reader, &facts->report);
+	facts->canonical = message_text(reader);
+	facts->fs_type = message_text(reader);
+	facts->fs_source = message_text(reader);
+	facts->n_mounts = mp_read_count(reader, 8);
+	facts->mounts = palloc0((facts->n_mounts + 1) * sizeof(char *));
+	for (int i = 0; i < facts->n_mounts; i++)
+	{
+		facts->mounts[i] = message_text(reader);
+		(void) mp_read_str(reader, MP_MAX_PATH);
+	}
+	if (!mp_read_done(reader))
+		probe_malformed();
+}
+
+bool
+root_ask(const char *server_path, const char *marker, RootFacts *facts)
+{
+	MpWriter   *w = probe_request(MP_ROOT);
+	ProbeAnswer answer;
+
+	mp_write_str(w, server_path, strlen(server_path));
+	mp_write_u32(w, 0);
+	mp_write_str(w, marker == NULL ? "" : marker, marker == NULL ? 0 : strlen(marker));
+	(void) probe_send();
+	if (probe_wait(&answer) != PROBE_ANSWER)
+		return false;
+	read_facts(&answer.body, facts);
+	probe_answer_done(&answer);
+	return true;
+}
