@@ -61,14 +61,18 @@ BEGIN
 		-- The file each photo shows from now on. Its row and its link are locked too, so that it is
 		-- still there when we commit.
 		SELECT COALESCE(pg_catalog.jsonb_object_agg(b.photo, b.file), my.best) INTO best
-		  FROM (SELECT DISTINCT ON (l.{link.photo}) t.photo, f.{file.key}::pg_catalog.text AS file
+		  FROM (SELECT DISTINCT ON (l.{link.photo}) t.photo, k.key::pg_catalog.text AS file
 		          FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.mains),
 		                          pg_catalog.unnest(my.free)) AS t(photo, main, free)
 		          JOIN {link} AS l ON l.{link.photo} {=} t.photo::{photo.key:type}{and_link_of_owner}
-		          JOIN {file} AS f ON f.{file.key} {=} l.{link.file}{and_file_of_owner}
-		         WHERE t.main AND t.free AND {media} AND NOT f.{file.missing}
-		           AND NOT f.{file.key} {=} ANY (SELECT pg_catalog.unnest(my.gone))
-		         ORDER BY l.{link.photo}, {rank}, f.{file.key}) AS b;
+		         -- Few links are left here. OFFSET 0 keeps the planner, which can't know that, from
+		         -- reading the whole file table.
+		         CROSS JOIN LATERAL (SELECT f.{file.key} AS key, {rank} AS rank FROM {file} AS f
+		                              WHERE f.{file.key} {=} l.{link.file}{and_file_of_owner}
+		                                AND {media} AND NOT f.{file.missing} OFFSET 0) AS k
+		         WHERE t.main AND t.free
+		           AND NOT l.{link.file} {=} ANY (SELECT pg_catalog.unnest(my.gone))
+		         ORDER BY l.{link.photo}, k.rank, k.key) AS b;
 		SELECT COALESCE(pg_catalog.jsonb_object_agg(k.photo, k.file), my.held) INTO held
 		  FROM (SELECT b.key AS photo, b.value AS file
 		          FROM pg_catalog.jsonb_each_text(my.best) AS b

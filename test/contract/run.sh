@@ -83,7 +83,7 @@ run_script() {
     if [ "$1" = standalone ]; then
         sql postgres -c 'ALTER DATABASE contract SET search_path = mine, public'
     fi
-    sh "$2" "$server" "$1" 2>"$work/errors" |
+    { sh "$2" "$server" "$1" 2>"$work/errors" || { echo "not ok - stopped"; sed 's/^/# /' "$work/errors"; }; } |
         sed "s/^ok - /ok - $1 $(basename "$2" .sh): /; s/^not ok - /not ok - $1 $(basename "$2" .sh): /"
 }
 
