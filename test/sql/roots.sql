@@ -4,7 +4,7 @@ CREATE EXTENSION missing_photos;
 \set SHOW_CONTEXT never
 \set dir `mktemp -d`
 \setenv DIR :dir
-\! chmod 755 $DIR; mkdir $DIR/photos $DIR/other; echo >$DIR/photos/a.jpg; echo >$DIR/file; ln -s photos $DIR/link
+\! chmod 755 $DIR; mkdir $DIR/photos $DIR/other; echo >$DIR/photos/a.jpg; echo >$DIR/file; echo >$DIR/other/z.jpg; ln -s photos $DIR/link
 
 -- Refused.
 \set VERBOSITY sqlstate
@@ -64,7 +64,8 @@ INSERT INTO library.photo_files SELECT '1', id, main_file FROM library.photos;
 SELECT files, missing, unreachable, invalid FROM scan_missing(1);
 SELECT path, state, reason FROM missing_files ORDER BY state, path COLLATE "C";
 
--- Absent, empty and replaced roots are unreachable, and nothing below them is flagged.
+-- Absent and replaced roots are unreachable, and nothing below them is flagged; the same root
+-- emptied is a deletion.
 SELECT restored FROM scan_missing(1);
 \! mv $DIR/photos $DIR/away
 SELECT missing, unreachable FROM scan_missing(1);
