@@ -2,7 +2,7 @@
 # run.sh: the library contract on every layout. Prints TAP lines; the last one is
 # "N passed, N failed".
 #
-#     test/contract/run.sh [LAYOUT...]      default: all of them
+#     test/contract/run.sh [LAYOUT...]      default: all of them, and the worked example
 #
 # Each test gets a fresh copy of a database that holds a filled library of one layout, attached.
 # MISSING_PHOTOS_PREFIX names an installation to use (make check sets it); without one the SQL that
@@ -87,6 +87,13 @@ run_script() {
         sed "s/^ok - /ok - $1 $(basename "$2" .sh): /; s/^not ok - /not ok - $1 $(basename "$2" .sh): /"
 }
 
+# A library no preset knows.
+run_example() {
+    sql postgres -c 'CREATE DATABASE gallery'
+    sql gallery -f test/fixtures/put.sql -c 'CREATE EXTENSION missing_photos' -f $here/helpers.sql
+    run_file gallery $here/example/gallery.sql
+}
+
 run_layout() {
     make_library "$1" >"$work/made" 2>&1 || { echo "not ok - $1: made"; tail -n 5 "$work/made" | sed 's/^/# /'; return; }
     case $1 in immich) shape=single ;; *) shape=linked ;; esac
@@ -98,7 +105,10 @@ run_layout() {
 
 [ -n "${MISSING_PHOTOS_PREFIX:-}" ] || install_sql_only
 test/tools/server start "$server"
-for layout in $layouts; do run_layout "$layout"; done >"$work/results"
+{
+    for layout in $layouts; do run_layout "$layout"; done
+    [ $# -gt 0 ] || run_example
+} >"$work/results"
 awk '/^ok - /     { sub(/^ok - /, "ok " ++n " - "); passed++ }
      /^not ok - / { sub(/^not ok - /, "not ok " ++n " - "); failed++ }
      { print }
