@@ -17,6 +17,12 @@ BEGIN
 	THEN
 		RETURN;
 	END IF;
+	IF NOT has_schema_privilege(library_schema, 'CREATE') THEN
+		RAISE EXCEPTION 'permission denied to create tables in schema "%"', library_schema
+			USING ERRCODE = 'insufficient_privilege',
+			      HINT = format('GRANT CREATE, USAGE ON SCHEMA %I TO %I lets you.',
+			                    library_schema, current_user);
+	END IF;
 	-- As the caller: the tables are the caller's, made with the caller's rights.
 	EXECUTE missing_photos.contract_fill(missing_photos.standalone_tables()
 		|| missing_photos.standalone_albums(),

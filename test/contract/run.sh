@@ -2,7 +2,7 @@
 # run.sh: the library contract on every layout. Prints TAP lines; the last one is
 # "N passed, N failed".
 #
-#     test/contract/run.sh [LAYOUT...]      default: all of them, and the worked example
+#     test/contract/run.sh [LAYOUT...]      default: all of them, and the examples
 #
 # Each test gets a fresh copy of a database that holds a filled library of one layout, attached.
 # MISSING_PHOTOS_PREFIX names an installation to use (make check sets it); without one the SQL that
@@ -87,11 +87,12 @@ run_script() {
         sed "s/^ok - /ok - $1 $(basename "$2" .sh): /; s/^not ok - /not ok - $1 $(basename "$2" .sh): /"
 }
 
-# A library no preset knows.
-run_example() {
-    sql postgres -c 'CREATE DATABASE gallery'
-    sql gallery -f test/fixtures/put.sql -c 'CREATE EXTENSION missing_photos' -f $here/helpers.sql
-    run_file gallery $here/example/gallery.sql
+# Libraries that are made by attaching, or that no preset knows, start from an empty database.
+run_examples() {
+    sql postgres -c 'CREATE DATABASE bare'
+    sql bare -f test/fixtures/put.sql -c 'CREATE EXTENSION missing_photos' -f $here/helpers.sql \
+        -c 'GRANT USAGE ON SCHEMA missing_photos TO pg_read_server_files'
+    for file in $here/example/*.sql; do run_file bare "$file"; done
 }
 
 run_layout() {
@@ -107,7 +108,7 @@ run_layout() {
 test/tools/server start "$server"
 {
     for layout in $layouts; do run_layout "$layout"; done
-    [ $# -gt 0 ] || run_example
+    [ $# -gt 0 ] || run_examples
 } >"$work/results"
 awk '/^ok - /     { sub(/^ok - /, "ok " ++n " - "); passed++ }
      /^not ok - / { sub(/^not ok - /, "not ok " ++n " - "); failed++ }
