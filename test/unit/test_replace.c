@@ -1,10 +1,10 @@
 /*
  * test_replace.c: names that are replaced while they are looked for are never called missing.
  *
- * An application that saves a photo writes a new file and renames it over the old one, or exchanges
- * the two: the name is there at every moment.  A directory listing may miss it all the same.  So the
- * test also runs a variant that trusts the listing, and wants to see it fail.  It runs in memory and
- * on the file system this program lies on.
+ * An application that saves a photo writes a new file and renames it over the old one, or
+ * exchanges the two: the name is there at every moment.  A directory listing may miss it all the
+ * same.  So the test also runs a variant that trusts the listing, and wants to see it fail.  It
+ * runs in memory and on the file system this program lies on.
  */
 #include <fcntl.h>
 #include <limits.h>
