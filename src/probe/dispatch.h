@@ -17,8 +17,8 @@ typedef struct MpDispatch
 } MpDispatch;
 
 /*
- * Takes a ROOT, CHECK, HASH or LIST request over and sees to it that it is answered once, in the end:
- * with its result, or with SHORTAGE.
+ * Takes a ROOT, CHECK, HASH or LIST request over and sees to it that it is answered once, in the
+ * end: with its result, or with SHORTAGE.
  */
 extern void mp_dispatch(const MpDispatch *dispatch, MpRequest *request);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "mailbox.h"
+#include "verdict.h"
 
 void
 mp_mailbox_start(MpMailbox *mailbox)
@@ -23,6 +24,7 @@ mp_mailbox_put(void *owner, uint64_t request, size_t request_length, MpWriter *a
 	MpMailbox  *mailbox = owner;
 	MpOutgoing *outgoing = answer->bad ? NULL : calloc(1, sizeof(*outgoing));
 	uint64_t	one = 1;
+	int			tries = 0;
 
 	if (outgoing != NULL)
 	{
@@ -42,7 +44,7 @@ mp_mailbox_put(void *owner, uint64_t request, size_t request_length, MpWriter *a
 	else
 		mailbox->lost = true;
 	pthread_mutex_unlock(&mailbox->lock);
-	while (write(mailbox->bell, &one, sizeof(one)) < 0 && errno == EINTR)
+	while (write(mailbox->bell, &one, sizeof(one)) < 0 && mp_try_again(&tries))
 		;
 }
 
@@ -51,16 +53,16 @@ mp_mailbox_take(MpMailbox *mailbox, MpOutgoing **answers)
 {
 	MpOutgoing *newest;
 	uint64_t	count;
+	bool		broken;
 	bool		lost;
 
 	*answers = NULL;
-	/* The bell first: what is put in after this rings it again. */
-	if (read(mailbox->bell, &count, sizeof(count)) < 0)
-		return true;
+	/* The bell first: what is put in after this rings it again.  It needn't have rung. */
+	broken = read(mailbox->bell, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR;
 	pthread_mutex_lock(&mailbox->lock);
 	newest = mailbox->newest;
 	mailbox->newest = NULL;
-	lost = mailbox->lost;
+	lost = mailbox->lost || broken;
 	pthread_mutex_unlock(&mailbox->lock);
 	while (newest != NULL)
 	{

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "mountinfo.h"
+#include "verdict.h"
 
 /* The whole file, malloc'd and NUL-terminated. */
 static int
@@ -19,6 +20,7 @@ read_text(char **text)
 	int			fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	size_t		length = 0;
 	size_t		room = 0;
+	int			tries = 0;
 	int			err = 0;
 
 	*text = NULL;
@@ -41,7 +43,7 @@ read_text(char **text)
 			room += 65536;
 		}
 		n = read(fd, *text + length, room - length - 1);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && mp_try_again(&tries))
 			continue;
 		if (n <= 0)
 		{

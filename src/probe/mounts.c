@@ -43,7 +43,7 @@ typedef struct MountRequest
 	uint32_t	size;
 	uint32_t	spare;
 	uint64_t	mount_id;
-	uint64_t	param;			/* statmount: what is wanted; listmount: the last id already listed */
+	uint64_t	param;			/* statmount: what is wanted; listmount: the last id so far */
 } MountRequest;
 
 typedef struct MountStatus

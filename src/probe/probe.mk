@@ -17,11 +17,17 @@ FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
 
 PROBE_PARTS := $(filter-out src/probe/main.c,$(wildcard src/probe/*.c)) src/protocol/wire.c
-PROBE_TOOLS := $(filter-out test/unit/test_% test/unit/bench_%,$(wildcard test/unit/*.c))
+PROBE_TOOLS := $(filter-out test/unit/test_% test/unit/bench_% test/unit/faulty%, \
+	$(wildcard test/unit/*.c))
 PROBE_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 PROBE_FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 # Those that run threads; the others have nothing to show to TSan.
 PROBE_TSAN_TESTS := test_workers test_check test_server test_landlock
+
+# What test_faults makes fail (test/unit/faulty.c).
+PROBE_FAULTY := malloc calloc realloc strdup open openat close read write recv send poll statx fstat \
+	fstatfs readlink readlinkat fcntl eventfd pthread_create syscall EVP_MD_CTX_new \
+	EVP_DigestInit_ex EVP_DigestUpdate EVP_DigestFinal_ex
 
 .PHONY: check-unit check-unit-plain check-unit-asan check-unit-tsan fuzz bench-probe
 
@@ -42,6 +48,9 @@ $$(PROBE_TESTS:%=build/probe/$(1)/%) build/probe/$(1)/bench_check: build/probe/$
 		build/probe/$(1)/test/unit/%.o $$(PROBE_PARTS:%.c=build/probe/$(1)/%.o) \
 		$$(PROBE_TOOLS:%.c=build/probe/$(1)/%.o)
 	$(2) $$(PROBE_CFLAGS) $(3) -o $$@ $$^ $$(PROBE_LIBS)
+
+build/probe/$(1)/test_faults: build/probe/$(1)/test/unit/faulty.o
+build/probe/$(1)/test_faults: PROBE_LIBS += $$(PROBE_FAULTY:%=-Wl,--wrap=%)
 
 $$(PROBE_FUZZERS:%=build/probe/$(1)/%): build/probe/$(1)/%: \
 		build/probe/$(1)/test/fuzz/%.o $$(PROBE_PARTS:%.c=build/probe/$(1)/%.o)

@@ -40,7 +40,8 @@ find_own(const MpMounts *mounts, const char *canonical, uint64_t mount_id)
 		if (mount_id != 0 && mount->id == mount_id)
 			return mount;
 		/* Without an id: the deepest one above, and of those the last. */
-		if ((strcmp(mount->point, canonical) == 0 || mp_mount_below(canonical, mount->point) != NULL) &&
+		if ((strcmp(mount->point, canonical) == 0 ||
+			 mp_mount_below(canonical, mount->point) != NULL) &&
 			(own == NULL || strlen(mount->point) >= strlen(own->point)))
 			own = mount;
 	}

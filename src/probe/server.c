@@ -29,6 +29,7 @@
 #include "progress.h"
 #include "server.h"
 #include "stream.h"
+#include "verdict.h"
 
 enum
 {
@@ -52,6 +53,7 @@ typedef struct Server
 	uint32_t	n_requests;
 	size_t		request_bytes;
 
+	int			interrupted;	/* times in a row that poll was */
 	int64_t		idle_since;		/* ms; while n_requests is 0 */
 	int64_t		progress_at;	/* ms; when PROGRESS was last sent or thought of */
 	uint64_t	progress_count;
@@ -68,8 +70,8 @@ now_ms(void)
 	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Queues a message of the server's own; one that finds no memory is left out. */
-static void
+/* Queues a message of the server's own; false when there is no memory for it. */
+static bool
 queue_message(Server *server, MpWriter *message)
 {
 	MpOutgoing *outgoing = message->bad ? NULL : calloc(1, sizeof(*outgoing));
@@ -77,10 +79,11 @@ queue_message(Server *server, MpWriter *message)
 	if (outgoing == NULL)
 	{
 		mp_write_free(message);
-		return;
+		return false;
 	}
 	outgoing->message = *message;
 	mp_stream_queue(&server->stream, outgoing);
+	return true;
 }
 
 /* Says BYE, reads nothing any more, and leaves when that is out. */
@@ -121,7 +124,8 @@ greet(Server *server, const MpRequest *hello)
 	mp_write_u32(&message, (uint32_t) getpid());
 	mp_write_u8(&message, (uint8_t) abi);
 	mp_write_message_end(&message);
-	queue_message(server, &message);
+	if (!queue_message(server, &message))
+		leave(server, MP_BYE_INTERNAL, "no memory for a greeting");
 }
 
 static void
@@ -330,10 +334,12 @@ turn(Server *server)
 	/* While leaving, a half-closed socket is no news and would keep poll from sleeping. */
 	if (server->leave_at != 0)
 		fds[0].events &= ~POLLRDHUP;
-	if (poll(fds, 2, time_to_sleep(server)) < 0 && errno != EINTR)
+	if (poll(fds, 2, time_to_sleep(server)) >= 0)
+		server->interrupted = 0;
+	else if (!mp_try_again(&server->interrupted))
 		return false;
-	if (fds[1].revents != 0)
-		fetch_answers(server);
+	/* Also when the bell is silent: it may have been out of order. */
+	fetch_answers(server);
 	if ((fds[0].revents & POLLIN) != 0 && !receive_all(server))
 		return false;
 	if ((fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0 ||

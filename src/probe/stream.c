@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "stream.h"
+#include "verdict.h"
 
 void
 mp_stream_start(MpStream *stream, int socket)
@@ -20,6 +21,7 @@ static MpArrival
 read_into(MpStream *stream, unsigned char *to, size_t want, size_t *got)
 {
 	unsigned char skipped[4096];
+	int			tries = 0;
 
 	while (*got < want)
 	{
@@ -35,7 +37,7 @@ read_into(MpStream *stream, unsigned char *to, size_t want, size_t *got)
 			return MP_CLOSED;
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return MP_NOT_YET;
-		else if (errno != EINTR)
+		else if (!mp_try_again(&tries))
 			return MP_CLOSED;
 	}
 	return MP_ARRIVED;
@@ -100,6 +102,7 @@ int
 mp_stream_write(MpStream *stream, MpOutgoing **written)
 {
 	MpOutgoing **end = written;
+	int			tries = 0;
 
 	*written = NULL;
 	while (stream->first != NULL)
@@ -109,10 +112,12 @@ mp_stream_write(MpStream *stream, MpOutgoing **written)
 							 outgoing->message.length - outgoing->sent,
 							 MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (n < 0 && mp_try_again(&tries))
 			continue;
 		if (n < 0)
-			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : errno;
+			return errno;
 		outgoing->sent += (size_t) n;
 		if (outgoing->sent < outgoing->message.length)
 			continue;

@@ -149,14 +149,21 @@ SELECT owner, finished, failed FROM library.jobs
 \set VERBOSITY default
 SELECT missing FROM scan_missing(2, job_id => '00000000-0000-0000-0000-000000000001');
 
--- Settings.
+-- Settings. Versions word these errors differently, and 14 can't refuse an unknown name.
+\set VERBOSITY sqlstate
 SET missing_photos.probe_timeout = 0;
 SET missing_photos.probe_threads = -1;
-SET missing_photos.no_such_setting = 1;
+DO $$
+BEGIN
+	SET missing_photos.no_such_setting = 1;
+	ASSERT current_setting('server_version_num')::integer < 150000, 'accepted';
+EXCEPTION
+	WHEN invalid_name THEN NULL;
+END
+$$;
 
 -- A library that changed is not judged; attaching again is one call.
 ALTER TABLE library.files RENAME missing TO gone;
-\set VERBOSITY sqlstate
 SELECT scan_missing(1);
 CALL scan_missing_photos(1);
 SELECT * FROM check_files('00000000-0000-0000-0000-00000000000a');

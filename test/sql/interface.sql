@@ -10,9 +10,14 @@ CREATE VIEW member AS
 	 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype IN ('e', 'x')
 	   AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'missing_photos');
 
--- Without a comment. An identity column's sequence belongs to its table.
+-- Without a comment. An identity column's sequence belongs to its table, as do a table's row type and
+-- the arrays of any type, which are members of their own from version 17 on.
 SELECT m.object FROM member AS m
  WHERE m.object NOT LIKE 'sequence %'
+   AND NOT EXISTS (
+       SELECT FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+        WHERE m.classid = 'pg_type'::regclass AND t.oid = m.objid
+          AND (t.typcategory = 'A' OR c.relkind IN ('r', 'v')))
    AND obj_description(m.objid, (SELECT relname FROM pg_class WHERE oid = m.classid)) IS NULL
  ORDER BY m.object COLLATE "C";
 

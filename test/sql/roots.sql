@@ -4,7 +4,7 @@ CREATE EXTENSION missing_photos;
 \set SHOW_CONTEXT never
 \set dir `mktemp -d`
 \setenv DIR :dir
-\! chmod 755 $DIR; mkdir $DIR/photos $DIR/other; echo >$DIR/photos/a.jpg; echo >$DIR/file; echo >$DIR/other/z.jpg; ln -s photos $DIR/link
+\! chmod 755 $DIR; mkdir $DIR/photos $DIR/other; echo >$DIR/photos/a.jpg; echo >$DIR/other/b.jpg; echo >$DIR/file; ln -s photos $DIR/link
 
 -- Refused.
 \set VERBOSITY sqlstate
@@ -53,7 +53,7 @@ SELECT missing_photos.add_root('/data', :'dir' || '/photos');
 CREATE SCHEMA library;
 SELECT missing_photos.attach_library('standalone', 'library');
 SELECT missing_photos.add_root('/data/sub', :'dir' || '/other');
-\! echo >$DIR/other/b.jpg; mkdir $DIR/photos/sub; echo >$DIR/photos/sub/c.jpg
+\! mkdir $DIR/photos/sub; echo >$DIR/photos/sub/c.jpg
 INSERT INTO library.owners VALUES ('1');
 INSERT INTO library.files (owner, hash, path)
 SELECT '1', md5(path) || '1', path
@@ -64,8 +64,7 @@ INSERT INTO library.photo_files SELECT '1', id, main_file FROM library.photos;
 SELECT files, missing, unreachable, invalid FROM scan_missing(1);
 SELECT path, state, reason FROM missing_files ORDER BY state, path COLLATE "C";
 
--- Absent and replaced roots are unreachable, and nothing below them is flagged; the same root
--- emptied is a deletion.
+-- Absent and replaced roots are unreachable, and nothing below them is flagged.
 SELECT restored FROM scan_missing(1);
 \! mv $DIR/photos $DIR/away
 SELECT missing, unreachable FROM scan_missing(1);
@@ -77,6 +76,7 @@ SELECT state, reason FROM missing_photos.roots WHERE app_path = '/data';
 SELECT missing, unreachable FROM scan_missing(1);
 SELECT state, reason FROM missing_photos.roots WHERE app_path = '/data';
 SELECT app_path, state FROM missing_photos.roots WHERE app_path <> '/data' AND app_path LIKE '/%a%/sub';
+-- The same folder emptied is a deletion; the file system is the one that was registered.
 \! rm -r $DIR/photos; mv $DIR/away $DIR/photos; mkdir $DIR/away; mv $DIR/photos/* $DIR/away
 SELECT missing, unreachable FROM scan_missing(1);
 SELECT state, reason FROM missing_photos.roots WHERE app_path = '/data';

@@ -15,7 +15,7 @@ extern void fixture_mkdir(const char *folder, const char *name);
 extern void fixture_link(const char *folder, const char *name, const char *target);
 extern void fixture_remove(const char *folder, const char *name);
 
-/* Whether we may mount: then in a namespace of our own from now on, so that nothing is left behind. */
+/* Whether we may mount; then from now on in a namespace of our own: nothing is left behind. */
 extern bool can_mount(const char *what);
 
 /* A CHECK (or, with ask_place alone, another request) in the making. */

@@ -187,8 +187,8 @@ test_cut_short(void)
 			bail("mknodat");
 	}
 	list(folder, "", &names);
-	ok(names.cut_short == 1 && names.n == 8 * 1024 * 1024 / 254, "so are more than 8 MiB (%u names)",
-	   names.n);
+	ok(names.cut_short == 1 && names.n == 8 * 1024 * 1024 / 254,
+	   "so are more than 8 MiB (%u names)", names.n);
 	release(&names);
 	close(fd);
 	umount2(folder, MNT_DETACH);

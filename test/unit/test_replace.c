@@ -1,11 +1,13 @@
 /*
  * test_replace.c: names that are replaced while they are looked for are never called missing.
  *
- * An application that saves a photo writes a new file and renames it over the old one: the name is
- * there at every moment.  A directory listing may miss it all the same.  So the test also runs a
- * variant that trusts the listing, and wants to see it fail.
+ * An application that saves a photo writes a new file and renames it over the old one, or
+ * exchanges the two: the name is there at every moment.  A directory listing may miss it all the
+ * same.  So the test also runs a variant that trusts the listing, and wants to see it fail.  It
+ * runs in memory and on the file system this program lies on.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,8 +23,7 @@
 
 enum
 {
-	NAMES = 2000,
-	SECONDS = 4
+	NAMES = 2000
 };
 
 static char names[NAMES][16];
@@ -40,6 +41,21 @@ replace(void *argument)
 
 		close(fd);
 		if (renameat(folder, "new", folder, names[i]) != 0)
+			break;
+	}
+	return NULL;
+}
+
+/* Exchanges one pair of files after the other. */
+static void *
+exchange(void *argument)
+{
+	int			folder = *(int *) argument;
+
+	for (int i = 0; !atomic_load(&stop); i = (i + 7) % NAMES)
+	{
+		if (renameat2(folder, names[i], folder, names[(i + NAMES / 2) % NAMES],
+					  RENAME_EXCHANGE) != 0)
 			break;
 	}
 	return NULL;
@@ -90,53 +106,80 @@ ask_probe(const char *folder)
 	return lost;
 }
 
-static void
-run(const char *folder)
+static long
+run(const char *folder, const char *what, void *(*disturb) (void *))
 {
 	int			fd = open(folder, O_RDONLY | O_DIRECTORY);
-	time_t		end = time(NULL) + SECONDS;
-	int			lost_by_listing = 0;
-	int			lost_by_probe = 0;
-	int			rounds = 0;
+	time_t		end = time(NULL) + (getenv("MISSING_PHOTOS_LONG") != NULL ? 30 : 2);
+	long		lost_by_listing = 0;
+	long		lost_by_probe = 0;
+	long		rounds = 0;
 	pthread_t	thread;
 
-	for (int i = 0; i < NAMES; i++)
-	{
-		snprintf(names[i], sizeof(names[i]), "IMG_%05d.jpg", i);
-		fixture_file(folder, names[i], "");
-	}
-	pthread_create(&thread, NULL, replace, &fd);
-	for (; time(NULL) < end; rounds++)
+	atomic_store(&stop, false);
+	pthread_create(&thread, NULL, disturb, &fd);
+	for (; time(NULL) <= end; rounds++)
 	{
 		lost_by_listing += trust_listing(fd);
 		lost_by_probe += ask_probe(folder);
 	}
 	atomic_store(&stop, true);
 	pthread_join(thread, NULL);
-	note("%d rounds: a listing alone lost %d names, the probe %d", rounds, lost_by_listing,
-		 lost_by_probe);
-	is(lost_by_probe, 0, "the probe calls no name missing that is being replaced");
-	ok(lost_by_listing > 0, "trusting the listing does");
+	note("%s: %ld names; a listing alone lost %ld, the probe %ld", what, rounds * NAMES,
+		 lost_by_listing, lost_by_probe);
+	is(lost_by_probe, 0, "%s: the probe calls no name missing", what);
 	close(fd);
+	return lost_by_listing;
+}
+
+static void
+run_in(const char *folder, const char *where, bool listing_loses)
+{
+	char		what[100];
+	long		lost;
+
+	for (int i = 0; i < NAMES; i++)
+	{
+		snprintf(names[i], sizeof(names[i]), "IMG_%05d.jpg", i);
+		fixture_file(folder, names[i], "");
+	}
+	snprintf(what, sizeof(what), "exchanged %s", where);
+	lost = run(folder, what, exchange);
+	snprintf(what, sizeof(what), "replaced %s", where);
+	lost += run(folder, what, replace);
+	/* Elsewhere than in memory the listing may be lucky. */
+	if (listing_loses)
+		ok(lost > 0, "trusting the listing %s does", where);
+	for (int i = 0; i < NAMES; i++)
+		unlink(fixture_path(folder, names[i]));
+	unlink(fixture_path(folder, "new"));
+	rmdir(folder);
 }
 
 int
 main(void)
 {
-	char		folder[] = "/dev/shm/missing_photos_unit.XXXXXX";
+	char		in_memory[] = "/dev/shm/missing_photos_unit.XXXXXX";
+	char		on_disk[PATH_MAX];
+	ssize_t		n;
 	struct statfs fs;
 
 	mp_confine_start();
 	/* Where the listing's weakness shows soonest. */
-	if (statfs("/dev/shm", &fs) != 0 || fs.f_type != 0x01021994 || mkdtemp(folder) == NULL)
+	if (statfs("/dev/shm", &fs) != 0 || fs.f_type != 0x01021994 || mkdtemp(in_memory) == NULL)
 		skip("there is no tmpfs at /dev/shm", "listing beside atomic replaces");
 	else
+		run_in(in_memory, "in memory", true);
+	n = readlink("/proc/self/exe", on_disk, sizeof(on_disk) - sizeof(".XXXXXX"));
+	if (n <= 0)
+		bail("readlink");
+	strcpy(on_disk + n, ".XXXXXX");
+	if (mkdtemp(on_disk) == NULL || statfs(on_disk, &fs) != 0)
+		skip("this program's folder can't be written", "the same on disk");
+	else
 	{
-		run(folder);
-		for (int i = 0; i < NAMES; i++)
-			unlink(fixture_path(folder, names[i]));
-		unlink(fixture_path(folder, "new"));
-		rmdir(folder);
+		note("the disk's file system is %lx", (unsigned long) fs.f_type);
+		run_in(on_disk, "on disk", false);
 	}
 	return done();
 }
