@@ -104,7 +104,7 @@ run_layout() {
     done
 }
 
-[ -n "${MISSING_PHOTOS_PREFIX:-}" ] || install_sql_only
+[ -n "${MISSING_PHOTOS_PREFIX:-}${MISSING_PHOTOS_INTO_SERVER:-}" ] || install_sql_only
 test/tools/server start "$server"
 {
     for layout in $layouts; do run_layout "$layout"; done

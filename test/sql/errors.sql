@@ -126,7 +126,7 @@ BEGIN;
 SELECT 1 AS before;
 CALL scan_missing_photos(1);
 ROLLBACK;
-SELECT 1 AS before\; CALL scan_missing_photos(1);
+SET application_name = 'before'\; CALL scan_missing_photos(1);
 CREATE FUNCTION scan() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CALL scan_missing_photos(1); END $$;
 SELECT scan();
 DROP FUNCTION scan();

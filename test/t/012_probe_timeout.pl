@@ -10,7 +10,8 @@ use MissingPhotos::Sample;
 use MissingPhotos::Session;
 
 MissingPhotos::Faultfs::need_faultfs();
-my $node = start_server('timeout', 'missing_photos.probe_timeout = 500');
+my $node = start_server('timeout', 'missing_photos.probe_timeout = 500',
+    'missing_photos.probe_retry = 0');
 my $base = $node->basedir;
 make_file("$base/disk/album$_/photo.jpg") for 1 .. 30;
 my $mount = MissingPhotos::Faultfs->new("$base/disk", "$base/mount");
