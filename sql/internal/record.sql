@@ -89,6 +89,11 @@ AS $$
 		SELECT DISTINCT ON (photo, file) *
 		  FROM unnest(photos, files, paths, states::missing_photos.file_state[], reasons, errnos)
 		    AS d (photo, file, path, state, reason, errno)
+		 -- A look at one photo adds nothing to a doubt about its whole root.
+		 WHERE record_doubts.photo IS NULL
+		    OR NOT EXISTS (SELECT FROM missing_photos.root_doubt AS root
+		                    WHERE root.owner = record_doubts.owner
+		                      AND starts_with(d.path, rtrim(root.app_path, '/') || '/'))
 		 ORDER BY photo, file
 	), settled AS (
 		-- A doubt is kept only while it lasts. One photo named: only that photo was looked at.
