@@ -2,21 +2,23 @@
 
 CREATE FUNCTION missing_photos.store_root(
 	app_path text, server_path text, marker text, fs_type text, fs_source text, fs_magic bigint,
-	fsid bigint, inode bigint, mounts text[], added_by text)
+	fsid bigint, inode bigint, mounts text[], mounted text[], added_by text)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	INSERT INTO missing_photos.registered_root
-		(app_path, server_path, marker, fs_type, fs_source, fs_magic, fsid, inode, mounts, added_by)
+		(app_path, server_path, marker, fs_type, fs_source, fs_magic, fsid, inode, mounts, mounted,
+		 added_by)
 	VALUES (store_root.app_path, store_root.server_path, store_root.marker, store_root.fs_type,
 	        store_root.fs_source, store_root.fs_magic, store_root.fsid, store_root.inode,
-	        store_root.mounts, store_root.added_by)
+	        store_root.mounts, store_root.mounted, store_root.added_by)
 	ON CONFLICT ON CONSTRAINT registered_root_pkey DO UPDATE
 	   SET server_path = excluded.server_path, marker = excluded.marker,
 	       fs_type = excluded.fs_type, fs_source = excluded.fs_source,
 	       fs_magic = excluded.fs_magic, fsid = excluded.fsid, inode = excluded.inode,
-	       mounts = excluded.mounts, added_by = excluded.added_by, added_at = excluded.added_at,
+	       mounts = excluded.mounts, mounted = excluded.mounted,
+	       added_by = excluded.added_by, added_at = excluded.added_at,
 	       state = 'present', reason = NULL, state_since = excluded.state_since,
 	       last_healthy = excluded.last_healthy, retry_at = NULL
 $$;
@@ -24,7 +26,7 @@ COMMENT ON FUNCTION missing_photos.store_root IS 'keeps a root that add_root has
 
 CREATE FUNCTION missing_photos.renew_root(
 	app_path text, fs_type text, fs_source text, fs_magic bigint, fsid bigint, inode bigint,
-	mounts text[])
+	mounts text[], mounted text[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -32,14 +34,15 @@ AS $$
 	UPDATE missing_photos.registered_root AS root
 	   SET fs_type = renew_root.fs_type, fs_source = renew_root.fs_source,
 	       fs_magic = renew_root.fs_magic, fsid = renew_root.fsid, inode = renew_root.inode,
-	       mounts = renew_root.mounts
+	       mounts = renew_root.mounts, mounted = renew_root.mounted
 	 WHERE root.app_path = renew_root.app_path
 $$;
 COMMENT ON FUNCTION missing_photos.renew_root IS
 	'keeps what a root is like now that its known files were found there';
 
 CREATE FUNCTION missing_photos.record_root_state(
-	app_path text, state text, reason text, after_scan boolean, retry_seconds bigint, mounts text[])
+	app_path text, state text, reason text, after_scan boolean, retry_seconds bigint, mounts text[],
+	mounted text[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -56,7 +59,8 @@ AS $$
 	                          THEN root.last_outage ELSE now() END,
 	       retry_at = CASE WHEN retry_seconds > 0
 	                       THEN clock_timestamp() + make_interval(secs => retry_seconds) END,
-	       mounts = COALESCE(record_root_state.mounts, root.mounts)
+	       mounts = COALESCE(record_root_state.mounts, root.mounts),
+	       mounted = COALESCE(record_root_state.mounted, root.mounted)
 	 WHERE root.app_path IN (
 	           SELECT held.app_path FROM missing_photos.registered_root AS held
 	            WHERE held.app_path = record_root_state.app_path

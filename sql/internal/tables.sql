@@ -25,6 +25,7 @@ CREATE TABLE missing_photos.registered_root (
 	fsid         bigint      NOT NULL,
 	inode        bigint      NOT NULL,
 	mounts       text[]      NOT NULL,
+	mounted      text[]      NOT NULL,
 	marker       text,
 	-- How it was last found.
 	state        missing_photos.file_state NOT NULL DEFAULT 'present',
@@ -40,6 +41,8 @@ COMMENT ON TABLE missing_photos.registered_root IS
 	'folders below which files may be read (add_root)';
 COMMENT ON COLUMN missing_photos.registered_root.mounts IS
 	'mount points below the root, relative to it';
+COMMENT ON COLUMN missing_photos.registered_root.mounted IS
+	'what is mounted at each of mounts: file system type, source, and which folder of the source';
 COMMENT ON COLUMN missing_photos.registered_root.retry_at IS
 	'a root that gave no answer isn''t asked again before';
 

@@ -16,6 +16,7 @@
 #include "probe_client.h"
 #include "reasons.h"
 #include "root_facts.h"
+#include "roots.h"
 #include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_add_root);
@@ -99,20 +100,6 @@ refuse_server_files(const RootFacts *facts)
 		refuse_overlap(facts, locations[i]);
 }
 
-static Datum
-mounts_array(const RootFacts *facts)
-{
-	static const Oid types[1] = {TEXTOID};
-	Columns    *columns = columns_make(CurrentMemoryContext, 1, types);
-
-	for (int i = 0; i < facts->n_mounts; i++)
-	{
-		columns_add_row(columns);
-		columns_set_cstring(columns, 0, facts->mounts[i]);
-	}
-	return columns_array(columns, 0);
-}
-
 static void
 store_root(const char *app_path, const char *server_path, const char *marker,
 		   const RootFacts *facts)
@@ -127,9 +114,9 @@ store_root(const char *app_path, const char *server_path, const char *marker,
 	argument_int8(&a, facts->report.fs_magic);
 	argument_int8(&a, facts->report.fsid);
 	argument_int8(&a, facts->report.inode);
-	argument_datum(&a, TEXTARRAYOID, mounts_array(facts));
+	roots_argument_mounts(&a, facts);
 	argument_text(&a, GetUserNameFromId(GetUserId(), false));
-	call_as_owner("SELECT missing_photos.store_root($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &a);
+	call_as_owner("SELECT missing_photos.store_root($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", &a);
 	if (facts->report.empty)
 		ereport(WARNING,
 				(errmsg("root \"%s\" is empty", server_path),

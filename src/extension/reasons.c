@@ -59,6 +59,8 @@ reason_text(MpReason reason, int err)
 			return "a file system that was mounted here is absent";
 		case MP_MOUNT_NEW:
 			return "a file system is mounted here that wasn't before; if it belongs to the library, call missing_photos.accept_root";
+		case MP_MOUNT_REPLACED:
+			return "another file system is mounted here than before; if it belongs to the library, call missing_photos.accept_root";
 		case MP_NOT_CONFIRMED:
 			return "not found; waiting for another scan to confirm it";
 		case MP_NOT_REGULAR:

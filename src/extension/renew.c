@@ -154,25 +154,18 @@ renew_keep(Renewal *renewal)
 {
 	const Root *root = renewal->root;
 	const RootFacts *facts = &root->facts;
-	static const Oid types[1] = {TEXTOID};
-	Columns    *mounts = columns_make(CurrentMemoryContext, 1, types);
 	Arguments	a = {0};
 
 	if (root->verdict != MP_PRESENT)
 		return;
-	for (int i = 0; i < facts->n_mounts; i++)
-	{
-		columns_add_row(mounts);
-		columns_set_cstring(mounts, 0, facts->mounts[i]);
-	}
 	argument_text(&a, root->name);
 	argument_text(&a, facts->fs_type);
 	argument_text(&a, facts->fs_source);
 	argument_int8(&a, facts->report.fs_magic);
 	argument_int8(&a, facts->report.fsid);
 	argument_int8(&a, facts->report.inode);
-	argument_columns(&a, mounts);
-	call_as_owner("SELECT missing_photos.renew_root($1, $2, $3, $4, $5, $6, $7)", &a);
+	roots_argument_mounts(&a, facts);
+	call_as_owner("SELECT missing_photos.renew_root($1, $2, $3, $4, $5, $6, $7, $8)", &a);
 	ereport(NOTICE,
 			(errmsg("root \"%s\" is on another file system or folder now, and holds the library",
 					root->name),

@@ -20,12 +20,18 @@ read_facts(MpReader *reader, RootFacts *facts)
 	facts->canonical = message_text(reader);
 	facts->fs_type = message_text(reader);
 	facts->fs_source = message_text(reader);
-	facts->n_mounts = mp_read_count(reader, 8);
+	facts->n_mounts = mp_read_count(reader, 16);
 	facts->mounts = palloc0((facts->n_mounts + 1) * sizeof(char *));
+	facts->mounted = palloc0((facts->n_mounts + 1) * sizeof(char *));
 	for (int i = 0; i < facts->n_mounts; i++)
 	{
+		char	   *type;
+		char	   *source;
+
 		facts->mounts[i] = message_text(reader);
-		(void) mp_read_str(reader, MP_MAX_PATH);
+		type = message_text(reader);
+		source = message_text(reader);
+		facts->mounted[i] = psprintf("%s %s %s", type, source, message_text(reader));
 	}
 	if (!mp_read_done(reader))
 		probe_malformed();

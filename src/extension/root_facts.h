@@ -12,6 +12,7 @@ typedef struct RootFacts
 	char	   *fs_source;
 	int			n_mounts;
 	char	  **mounts;			/* mount points below the root, relative to it */
+	char	  **mounted;		/* what is mounted there: type, source, folder of the source */
 } RootFacts;
 
 /* Waits for the probe; false when it gave no answer in time.  marker may be NULL. */

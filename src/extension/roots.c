@@ -12,18 +12,15 @@
 #include "settings.h"
 #include "sql_calls.h"
 
-static void
-add_mount(Root *root, const char *path, bool registered, bool found)
+/* The mount at a path below the root; a new one when there was none. */
+static RootMount *
+mount_at(Root *root, const char *path)
 {
 	RootMount  *mount;
 
 	for (int i = 0; i < root->n_mounts; i++)
 		if (strcmp(root->mounts[i].path, path) == 0)
-		{
-			root->mounts[i].registered |= registered;
-			root->mounts[i].found |= found;
-			return;
-		}
+			return &root->mounts[i];
 	if (root->mounts == NULL)
 		root->mounts = palloc(sizeof(RootMount));
 	else
@@ -32,22 +29,31 @@ add_mount(Root *root, const char *path, bool registered, bool found)
 	memset(mount, 0, sizeof(*mount));
 	mount->path = pstrdup(path);
 	mount->length = strlen(path);
-	mount->registered = registered;
-	mount->found = found;
+	return mount;
+}
+
+static Datum *
+load_texts(uint64 row, int column, int *n)
+{
+	bool		isnull;
+	Datum		array = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	Datum	   *values;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
+					  &values, NULL, n);
+	return values;
 }
 
 static void
 load_mounts(Root *root, uint64 row, int column)
 {
-	bool		isnull;
-	Datum		array = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-	Datum	   *values;
 	int			n;
+	int			n_mounted;
+	Datum	   *paths = load_texts(row, column, &n);
+	Datum	   *mounted = load_texts(row, column + 1, &n_mounted);
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT,
-					  &values, NULL, &n);
-	for (int i = 0; i < n; i++)
-		add_mount(root, TextDatumGetCString(values[i]), true, false);
+	for (int i = 0; i < Min(n, n_mounted); i++)
+		mount_at(root, TextDatumGetCString(paths[i]))->registered = TextDatumGetCString(mounted[i]);
 }
 
 static void
@@ -67,7 +73,7 @@ load_root(Root *root, uint64 row)
 	load_mounts(root, row, 8);
 	root->verdict = MP_PRESENT;
 	/* It gave no answer a moment ago; asking again would only make one more session wait. */
-	if (result_bool(row, 9))
+	if (result_bool(row, 10))
 		roots_doubt(root, MP_TIMED_OUT, 0);
 	root->looked_at = false;
 	root->timed_out = false;
@@ -92,7 +98,7 @@ roots_load(void)
 	Arguments	none = {0};
 
 	call_as_owner("SELECT app_path, server_path, marker, fs_source, fs_magic, fsid, inode, mounts,"
-				  "       COALESCE(retry_at > clock_timestamp(), false)"
+				  "       mounted, COALESCE(retry_at > clock_timestamp(), false)"
 				  "  FROM missing_photos.registered_root"
 				  " ORDER BY length(rtrim(app_path, '/')) DESC, app_path", &none);
 	if (SPI_processed == 0)
@@ -172,13 +178,21 @@ is_registered(const Root *root, const RootFacts *facts)
 	return strcmp(facts->fs_source, root->fs_source) == 0;
 }
 
+static bool
+is_odd(const RootMount *mount)
+{
+	return mount->registered == NULL || mount->found == NULL ||
+		strcmp(mount->registered, mount->found) != 0;
+}
+
+/* Of several mounts at one place the last covers the others. */
 static void
 find_mounts(Root *root)
 {
 	for (int i = 0; i < root->facts.n_mounts; i++)
-		add_mount(root, root->facts.mounts[i], false, true);
+		mount_at(root, root->facts.mounts[i])->found = root->facts.mounted[i];
 	for (int i = 0; i < root->n_mounts; i++)
-		root->odd_mounts |= root->mounts[i].registered != root->mounts[i].found;
+		root->odd_mounts |= is_odd(&root->mounts[i]);
 }
 
 /*
@@ -231,7 +245,11 @@ roots_accept(Root *root)
 	root->expected = root->facts.report;
 	root->n_mounts = 0;
 	for (int i = 0; i < root->facts.n_mounts; i++)
-		add_mount(root, root->facts.mounts[i], true, true);
+	{
+		RootMount  *mount = mount_at(root, root->facts.mounts[i]);
+
+		mount->registered = mount->found = root->facts.mounted[i];
+	}
 	root->odd_mounts = false;
 }
 
@@ -262,7 +280,7 @@ odd_mount(const Root *root, const char *path, size_t length)
 	{
 		RootMount  *mount = &root->mounts[i];
 
-		if (mount->registered != mount->found &&
+		if (is_odd(mount) &&
 			lies_below(below, length - root->app_length - 1, mount->path, mount->length))
 			return mount;
 	}
@@ -311,31 +329,66 @@ roots_conclude(const RootTable *table, const FileRow *row, Judgement *judgement)
 		return;
 	mount->missing++;
 	judgement->verdict = MP_UNREACHABLE;
-	judgement->reason = mount->found ? MP_MOUNT_NEW : MP_MOUNT_ABSENT;
+	judgement->reason = mount->found == NULL ? MP_MOUNT_ABSENT :
+		mount->registered == NULL ? MP_MOUNT_NEW : MP_MOUNT_REPLACED;
+}
+
+static Columns *
+mount_columns(void)
+{
+	static const Oid types[2] = {TEXTOID, TEXTOID};
+
+	return columns_make(CurrentMemoryContext, 2, types);
+}
+
+static void
+add_mount(Columns *columns, const char *path, const char *mounted)
+{
+	columns_add_row(columns);
+	columns_set_cstring(columns, 0, path);
+	columns_set_cstring(columns, 1, mounted);
+}
+
+/* The last mount at a place covers the others. */
+static bool
+is_covered(const RootFacts *facts, int number)
+{
+	for (int i = number + 1; i < facts->n_mounts; i++)
+		if (strcmp(facts->mounts[i], facts->mounts[number]) == 0)
+			return true;
+	return false;
+}
+
+void
+roots_argument_mounts(Arguments *a, const RootFacts *facts)
+{
+	Columns    *columns = mount_columns();
+
+	for (int i = 0; i < facts->n_mounts; i++)
+		if (!is_covered(facts, i))
+			add_mount(columns, facts->mounts[i], facts->mounted[i]);
+	argument_columns(a, columns);
 }
 
 /*
  * The mounts to be registered from now on.  An odd one whose files were all found is no danger; one
  * below which nothing was seen, or something was missed, stays as it was.
  */
-static Datum
-mounts_to_register(const Root *root)
+static void
+argument_settled_mounts(Arguments *a, const Root *root)
 {
-	static const Oid types[1] = {TEXTOID};
-	Columns    *columns = columns_make(CurrentMemoryContext, 1, types);
+	Columns    *columns = mount_columns();
 
 	for (int i = 0; i < root->n_mounts; i++)
 	{
 		const RootMount *mount = &root->mounts[i];
 		bool		settled = mount->files > 0 && mount->missing == 0;
+		const char *mounted = settled ? mount->found : mount->registered;
 
-		if (mount->registered == mount->found ? mount->found : mount->found == settled)
-		{
-			columns_add_row(columns);
-			columns_set_text(columns, 0, mount->path, mount->length);
-		}
+		if (mounted != NULL)
+			add_mount(columns, mount->path, mounted);
 	}
-	return columns_array(columns, 0);
+	argument_columns(a, columns);
 }
 
 void
@@ -353,9 +406,9 @@ roots_record(const RootTable *table, bool after_scan)
 		argument_text(&a, reason_text(root->reason, root->err));
 		argument_bool(&a, after_scan);
 		argument_int8(&a, root->timed_out ? setting_probe_retry : 0);
-		argument_datum(&a, TEXTARRAYOID, mounts_to_register(root));
+		argument_settled_mounts(&a, root);
 		if (!after_scan || root->verdict != MP_PRESENT || !root->odd_mounts)
-			a.nulls[a.n - 1] = 'n';
-		call_as_owner("SELECT missing_photos.record_root_state($1, $2, $3, $4, $5, $6)", &a);
+			a.nulls[a.n - 1] = a.nulls[a.n - 2] = 'n';
+		call_as_owner("SELECT missing_photos.record_root_state($1, $2, $3, $4, $5, $6, $7)", &a);
 	}
 }

@@ -5,7 +5,8 @@
  * found: a root in doubt stays so for the rest of it.  Three things bring a root into doubt: it
  * isn't what was registered (roots_look), it isn't in every answer what it was in the first
  * (roots_judge), or the disk gave no answer.  A file system that is mounted below the root but
- * wasn't registered, or the other way round, brings what lies below its mount point into doubt.
+ * wasn't registered, or the other way round, or another one than was registered, brings what lies
+ * below its mount point into doubt.
  */
 #ifndef MISSING_PHOTOS_ROOTS_H
 #define MISSING_PHOTOS_ROOTS_H
@@ -14,15 +15,16 @@
 #include "protocol/protocol.h"
 #include "protocol/wire.h"
 #include "root_facts.h"
+#include "sql_calls.h"
 
 /* A mount point below a root. */
 typedef struct RootMount
 {
 	char	   *path;			/* relative to the root */
 	size_t		length;
-	bool		registered;
-	bool		found;			/* mounted now */
-	int64		files;			/* rows this verb saw below it, when only one of these is true */
+	char	   *registered;		/* what was mounted there when the root was registered, or NULL */
+	char	   *found;			/* what is mounted there now, or NULL */
+	int64		files;			/* rows this verb saw below it, when these differ */
 	int64		missing;		/* of these, not found */
 } RootMount;
 
@@ -37,7 +39,7 @@ typedef struct Root
 	MpRootReport expected;		/* what was registered */
 	int			n_mounts;
 	RootMount  *mounts;
-	bool		odd_mounts;		/* some are registered and not found, or the other way round */
+	bool		odd_mounts;		/* some aren't as they are registered */
 	/* What this verb found. */
 	bool		looked_at;
 	bool		timed_out;
@@ -76,6 +78,9 @@ extern void roots_accept(Root *root);
  * used: the root is healthy in this report and in all before.
  */
 extern bool roots_judge(Root *root, const MpRootReport *report);
+
+/* The mounts of facts as two parallel arrays of text: where, and what. */
+extern void roots_argument_mounts(Arguments *a, const RootFacts *facts);
 
 /* Remembers a doubt. */
 extern void roots_doubt(Root *root, MpReason reason, int err);

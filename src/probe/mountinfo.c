@@ -136,12 +136,14 @@ parse_line(char *line, MpMount *mount)
 	unescape(point);
 	unescape(type);
 	unescape(source);
+	unescape(fields[3]);
 	if (errno != 0 || end == fields[0] || *end != '\0' || point[0] != '/')
 		return false;
 	mount->device = fields[2];
 	mount->point = point;
 	mount->type = type;
 	mount->source = source;
+	mount->folder = fields[3];
 	return true;
 }
 

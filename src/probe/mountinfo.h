@@ -15,6 +15,7 @@ typedef struct MpMount
 	const char *point;			/* where it is mounted, as an absolute path */
 	const char *type;
 	const char *source;
+	const char *folder;			/* which folder of the file system is mounted: "/" but for binds */
 } MpMount;
 
 /* All mounts, in the kernel's order: a later one covers an earlier one at the same point. */

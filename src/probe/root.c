@@ -67,6 +67,8 @@ write_mounts(const MpMounts *mounts, const char *canonical, uint64_t mount_id, M
 			continue;
 		write_text(w, point);
 		write_text(w, mounts->list[i].type);
+		write_text(w, mounts->list[i].source);
+		write_text(w, mounts->list[i].folder);
 		n++;
 	}
 	mp_write_u32_at(w, at, n);

@@ -24,7 +24,8 @@
  *
  *   ROOT      place | str name of the marker file ("": none)
  *   -> ROOT   root report | str canonical path | str file system type | str mount source
- *             | u32 n | n x (str mount point below the root, relative | str file system type)
+ *             | u32 n | n x (str mount point below the root, relative | str file system type
+ *             | str mount source | str which folder of it)
  *
  *   CHECK     place | u32 directories | per directory: str path below the root ("" is the root)
  *             | u32 names | per name: u8 flags (MP_WANT_IDENTITY) | str name (one component)
@@ -118,6 +119,7 @@ typedef enum MpReason
 	MP_MOUNT_ABSENT = 31,		/* said by the extension: a file system below the root is gone */
 	MP_MOUNT_NEW = 32,			/* said by the extension: one covers a folder that had none */
 	MP_NOT_CONFIRMED = 33,		/* said by the extension: gone, but not often or long enough yet */
+	MP_MOUNT_REPLACED = 34,		/* said by the extension: another one is mounted in its place */
 	/* invalid */
 	MP_NOT_REGULAR = 40,
 	MP_OUTSIDE_ROOTS = 41,

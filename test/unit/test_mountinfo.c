@@ -74,13 +74,17 @@ ask_root(const char *path, MpRootReport *report, char *canonical, char *type, ui
 	str = mp_read_str(&r, 255);
 	snprintf(type, 256, "%.*s", (int) str.length, str.data);
 	mp_read_str(&r, MP_MAX_PATH);
-	*mounts = mp_read_count(&r, 8);
+	*mounts = mp_read_count(&r, 16);
 	for (uint32_t i = 0; i < *mounts; i++)
 	{
 		str = mp_read_str(&r, MP_MAX_PATH);
 		if (str.length == 0 || str.data[0] == '/')
 			r.bad = true;
 		mp_read_str(&r, 255);
+		mp_read_str(&r, MP_MAX_PATH);
+		str = mp_read_str(&r, MP_MAX_PATH);
+		if (str.length == 0)
+			r.bad = true;
 	}
 	whole = mp_read_done(&r);
 	mp_write_free(&w);
