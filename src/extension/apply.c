@@ -8,6 +8,7 @@
 
 #include "apply.h"
 #include "compat.h"
+#include "reasons.h"
 #include "sql_calls.h"
 
 /* A row someone else holds is tried again this often, this many ms apart, then left for next time. */
@@ -36,6 +37,32 @@ apply_doubt_columns(MemoryContext parent)
 	static const Oid types[DOUBT_COLUMNS] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT4OID};
 
 	return columns_make(parent, DOUBT_COLUMNS, types);
+}
+
+void
+apply_add_missing(Columns *rows, const FileRow *row, const Judgement *judgement)
+{
+	columns_add_row(rows);
+	columns_set_text(rows, MISSING_PHOTO, row->photo, row->photo_length);
+	columns_set_text(rows, MISSING_FILE, row->file, row->file_length);
+	columns_set_text(rows, MISSING_PATH, row->path, row->path_length);
+	columns_set_cstring(rows, MISSING_REASON, reason_text(judgement->reason, judgement->err));
+}
+
+void
+apply_add_doubt(Columns *doubts, const FileRow *row, const Judgement *judgement)
+{
+	columns_add_row(doubts);
+	columns_set_text(doubts, DOUBT_PHOTO, row->photo, row->photo_length);
+	columns_set_text(doubts, DOUBT_FILE, row->file, row->file_length);
+	columns_set_text(doubts, DOUBT_PATH, row->path, row->path_length);
+	columns_set_cstring(doubts, DOUBT_STATE, verdict_name(judgement->verdict));
+	/* Whoever asks for a doubt about a missing file may not flag it. */
+	columns_set_cstring(doubts, DOUBT_REASON,
+						judgement->verdict == MP_MISSING ?
+						"gone, but the application manages this file itself" :
+						reason_text(judgement->reason, judgement->err));
+	columns_set_int4(doubts, DOUBT_ERRNO, judgement->err);
 }
 
 static void

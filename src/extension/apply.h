@@ -9,6 +9,7 @@
 #define MISSING_PHOTOS_APPLY_H
 
 #include "columns.h"
+#include "file_row.h"
 
 typedef struct Changes
 {
@@ -39,6 +40,10 @@ enum
 extern Columns *apply_missing_columns(MemoryContext parent);
 extern Columns *apply_back_columns(MemoryContext parent);
 extern Columns *apply_doubt_columns(MemoryContext parent);
+
+/* Adds a judged row to such columns, with its reason in words. */
+extern void apply_add_missing(Columns *rows, const FileRow *row, const Judgement *judgement);
+extern void apply_add_doubt(Columns *doubts, const FileRow *row, const Judgement *judgement);
 
 /* Both need an SPI connection and allocate in the current memory context. */
 extern void apply_missing(Changes *changes, const Columns *rows);

@@ -102,30 +102,6 @@ is_lost_already(const FileRow *row)
 	return (row->flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0;
 }
 
-static void
-add_missing(Columns *rows, const FoundRow *found)
-{
-	columns_add_row(rows);
-	columns_set_text(rows, MISSING_PHOTO, found->row.photo, found->row.photo_length);
-	columns_set_text(rows, MISSING_FILE, found->row.file, found->row.file_length);
-	columns_set_text(rows, MISSING_PATH, found->row.path, found->row.path_length);
-	columns_set_cstring(rows, MISSING_REASON,
-						reason_text(found->judgement.reason, found->judgement.err));
-}
-
-static void
-add_doubt(Columns *doubts, const FoundRow *found)
-{
-	columns_add_row(doubts);
-	columns_set_text(doubts, DOUBT_PHOTO, found->row.photo, found->row.photo_length);
-	columns_set_text(doubts, DOUBT_FILE, found->row.file, found->row.file_length);
-	columns_set_text(doubts, DOUBT_PATH, found->row.path, found->row.path_length);
-	columns_set_cstring(doubts, DOUBT_STATE, verdict_name(found->judgement.verdict));
-	columns_set_cstring(doubts, DOUBT_REASON,
-						reason_text(found->judgement.reason, found->judgement.err));
-	columns_set_int4(doubts, DOUBT_ERRNO, found->judgement.err);
-}
-
 /* Brings the library in line with what was found. */
 static void
 apply_found(Check *check)
@@ -145,9 +121,9 @@ apply_found(Check *check)
 			restore_add(restore, &next);
 		else if (next.judgement.verdict == MP_MISSING &&
 				 (row->flags & (ROW_READONLY | ROW_UNLINKED)) == 0)
-			add_missing(missing, &next);
+			apply_add_missing(missing, row, &next.judgement);
 		else if (next.judgement.verdict != MP_PRESENT && !is_lost_already(row))
-			add_doubt(check->doubts, &next);
+			apply_add_doubt(check->doubts, row, &next.judgement);
 	}
 	restore_ask(restore);
 	restore_read(restore);

@@ -173,12 +173,7 @@ scan_take_missing(OwnerScan *scan)
 			found_add(scan->again, &next.row, &next.judgement);
 			continue;
 		}
-		columns_add_row(rows);
-		columns_set_text(rows, MISSING_PHOTO, next.row.photo, next.row.photo_length);
-		columns_set_text(rows, MISSING_FILE, next.row.file, next.row.file_length);
-		columns_set_text(rows, MISSING_PATH, next.row.path, next.row.path_length);
-		columns_set_cstring(rows, MISSING_REASON,
-							reason_text(next.judgement.reason, next.judgement.err));
+		apply_add_missing(rows, &next.row, &next.judgement);
 	}
 	found_free(second);
 	twins_find(&scan->twins, scan->roots, &rows);
@@ -236,16 +231,7 @@ collect_doubts(OwnerScan *scan, Found *found)
 			scan->unreachable++;
 		else if (next.judgement.verdict == MP_INVALID)
 			scan->invalid++;
-		columns_add_row(scan->doubts);
-		columns_set_text(scan->doubts, DOUBT_PHOTO, row->photo, row->photo_length);
-		columns_set_text(scan->doubts, DOUBT_FILE, row->file, row->file_length);
-		columns_set_text(scan->doubts, DOUBT_PATH, row->path, row->path_length);
-		columns_set_cstring(scan->doubts, DOUBT_STATE, verdict_name(next.judgement.verdict));
-		columns_set_cstring(scan->doubts, DOUBT_REASON,
-							next.judgement.verdict == MP_MISSING ?
-							"gone, but the application manages this file itself" :
-							reason_text(next.judgement.reason, next.judgement.err));
-		columns_set_int4(scan->doubts, DOUBT_ERRNO, next.judgement.err);
+		apply_add_doubt(scan->doubts, row, &next.judgement);
 	}
 }
 
