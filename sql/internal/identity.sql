@@ -22,6 +22,34 @@ $$;
 COMMENT ON FUNCTION missing_photos.note_identities IS
 	'notes what files look like on disk; rows that say so already aren''t written';
 
+CREATE FUNCTION missing_photos.renew_identities(
+	files text[], fsids bigint[], inodes bigint[], sizes bigint[], mtimes bigint[], ctimes bigint[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH seen AS (
+		SELECT * FROM unnest(files, fsids, inodes, sizes, mtimes, ctimes)
+		           AS s (file, fsid, inode, size, mtime_ns, ctime_ns)
+	), changed AS (
+		SELECT held.file
+		  FROM missing_photos.file_identity AS held
+		  JOIN seen ON seen.file = held.file
+		 WHERE (held.fsid, held.inode, held.size, held.mtime_ns, held.ctime_ns)
+		    <> (seen.fsid, seen.inode, seen.size, seen.mtime_ns, seen.ctime_ns)
+		 ORDER BY held.file
+		   FOR NO KEY UPDATE OF held SKIP LOCKED
+	)
+	UPDATE missing_photos.file_identity AS known
+	   SET fsid = seen.fsid, inode = seen.inode, size = seen.size,
+	       mtime_ns = seen.mtime_ns, ctime_ns = seen.ctime_ns
+	  FROM changed
+	  JOIN seen ON seen.file = changed.file
+	 WHERE known.file = changed.file
+$$;
+COMMENT ON FUNCTION missing_photos.renew_identities IS
+	'brings up to date what is known of files, never waiting for another session';
+
 CREATE FUNCTION missing_photos.note_folders(owner text, folders text[], signatures bigint[])
 RETURNS void
 LANGUAGE sql VOLATILE

@@ -126,6 +126,12 @@ BEGIN
 	 WHERE NOT missing_photos.contract_is_key(lost.photo, photo_type)
 	    OR NOT missing_photos.contract_is_key(lost.file, file_type);
 	GET DIAGNOSTICS forgotten = ROW_COUNT;
+	DELETE FROM missing_photos.absence AS gone
+	 WHERE NOT missing_photos.contract_is_key(gone.photo, photo_type)
+	    OR NOT missing_photos.contract_is_key(gone.file, file_type);
+	DELETE FROM missing_photos.suspect AS suspect
+	 WHERE NOT missing_photos.contract_is_key(suspect.photo, photo_type)
+	    OR NOT missing_photos.contract_is_key(suspect.file, file_type);
 	IF forgotten > 0 THEN
 		RAISE WARNING 'links that scans took away are forgotten: %', forgotten
 			USING DETAIL = 'The library''s photos or files have keys of another type now.',

@@ -116,16 +116,23 @@ COMMENT ON COLUMN missing_counts.last_scan_at IS 'when the last finished scan en
 
 -- The planner takes a UNION ALL apart, and its barrier with it, unless it stands one level down.
 CREATE VIEW missing_files WITH (security_barrier) AS
+	WITH flagged AS MATERIALIZED (SELECT * FROM missing_photos.flagged_files())
 	SELECT u.owner, u.photo, u.file, u.path, u.state, u.reason, u.since, u.job_id
 	  FROM (
-		SELECT f.owner, COALESCE(f.photo, l.photo) AS photo, f.file, f.path,
-		       'missing'::missing_photos.file_state AS state, d.reason,
-		       l.lost_at AS since, l.job_id
-		  FROM missing_photos.flagged_files() AS f
-		  LEFT JOIN missing_photos.loss AS l
-		    ON l.file = f.file AND l.owner = f.owner AND (f.photo IS NULL OR l.photo = f.photo)
+		-- A lost file is shown with each photo that lost it; one that the application flagged
+		-- itself with the photo it knows, if any.
+		SELECT l.owner, l.photo, l.file, f.path, 'missing'::missing_photos.file_state AS state,
+		       d.reason, l.lost_at AS since, l.job_id
+		  FROM (SELECT DISTINCT owner, file, path FROM flagged) AS f
+		  JOIN missing_photos.loss AS l ON l.file = f.file AND l.owner = f.owner
 		  LEFT JOIN missing_photos.file_doubt AS d
 		    ON d.photo = l.photo AND d.file = l.file AND d.state = 'missing'
+		UNION ALL
+		SELECT f.owner, f.photo, f.file, f.path, 'missing', NULL, NULL, NULL
+		  FROM flagged AS f
+		 WHERE NOT EXISTS (SELECT FROM missing_photos.loss AS l
+		                    WHERE l.file = f.file AND l.owner = f.owner
+		                      AND (f.photo IS NULL OR l.photo = f.photo))
 		UNION ALL
 		SELECT d.owner, d.photo, d.file, d.path, d.state, d.reason, d.since, d.job_id
 		  FROM missing_photos.file_doubt AS d

@@ -134,17 +134,6 @@ apply_found(Check *check)
 	roots_record(check->roots, false);
 }
 
-/* Notes what the healthy ones look like; files in doubt have no folder to be taken out of here. */
-static void
-learn_found(Check *check)
-{
-	Folders    *folders = folders_make(CurrentMemoryContext);
-
-	found_rewind(check->found);
-	while (learn_some(check->found, folders, 1000))
-		;
-}
-
 enum
 {
 	OUT_FILE, OUT_PATH, OUT_STATE, OUT_REASON, OUT_COLUMNS
@@ -262,7 +251,7 @@ missing_photos_check_files(PG_FUNCTION_ARGS)
 	begin_check(&check, photo);
 	judge_photo(&check);
 	apply_found(&check);
-	learn_found(&check);
+	learn_known(check.found);
 	return_found(&check, (ReturnSetInfo *) fcinfo->resultinfo);
 	found_free(check.found);
 	SPI_finish();

@@ -25,6 +25,7 @@ struct Found
 	TupleDesc	shape;
 	TupleTableSlot *slot;
 	Tuplestorestate *store;
+	bool		unread;			/* the slot's row is the next one */
 };
 
 Found *
@@ -103,6 +104,13 @@ void
 found_rewind(Found *found)
 {
 	tuplestore_rescan(found->store);
+	found->unread = false;
+}
+
+void
+found_unread(Found *found)
+{
+	found->unread = true;
 }
 
 bool
@@ -111,10 +119,10 @@ found_next(Found *found, FoundRow *result)
 	TupleTableSlot *slot = found->slot;
 	MemoryContext old = MemoryContextSwitchTo(found->context);
 	const Datum *values;
-	bool		more;
-
 	/* A row read from the file is allocated here and freed by the slot with the next one. */
-	more = tuplestore_gettupleslot(found->store, true, false, slot);
+	bool		more = found->unread || tuplestore_gettupleslot(found->store, true, false, slot);
+
+	found->unread = false;
 	MemoryContextSwitchTo(old);
 	if (!more)
 		return false;

@@ -28,5 +28,7 @@ extern void found_take(void *found, const FileRow *row, const Judgement *judgeme
 /* Begins reading anew. */
 extern void found_rewind(Found *found);
 extern bool found_next(Found *found, FoundRow *result);
+/* The row just read is read again next. */
+extern void found_unread(Found *found);
 
 #endif							/* MISSING_PHOTOS_FOUND_H */

@@ -12,34 +12,57 @@ enum
 	I_FILE, I_FSID, I_INODE, I_SIZE, I_MTIME, I_CTIME, I_COLUMNS
 };
 
+static Columns *
+identity_columns(void)
+{
+	static const Oid types[I_COLUMNS] = {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
+
+	return columns_make(CurrentMemoryContext, I_COLUMNS, types);
+}
+
+static void
+add_identity(Columns *columns, const FoundRow *found)
+{
+	const MpIdentity *identity = found->judgement.identity;
+
+	columns_add_row(columns);
+	columns_set_text(columns, I_FILE, found->row.file, found->row.file_length);
+	columns_set_int8(columns, I_FSID, identity->fsid);
+	columns_set_int8(columns, I_INODE, identity->inode);
+	columns_set_int8(columns, I_SIZE, identity->size);
+	columns_set_int8(columns, I_MTIME, identity->mtime_ns);
+	columns_set_int8(columns, I_CTIME, identity->ctime_ns);
+}
+
+/* What lies in a lost file's place may be another file: that isn't what it looked like. */
+static bool
+is_lost(const FoundRow *found)
+{
+	return (found->row.flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0;
+}
+
+static bool
+is_healthy(const FoundRow *found)
+{
+	return found->judgement.verdict == MP_PRESENT && found->judgement.identity != NULL;
+}
+
 bool
 learn_some(Found *found, Folders *folders, int most)
 {
-	static const Oid types[I_COLUMNS] = {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
-	Columns    *columns = columns_make(CurrentMemoryContext, I_COLUMNS, types);
+	Columns    *columns = identity_columns();
 	Arguments	a = {0};
 	FoundRow	next;
 	bool		more = true;
 
 	while (columns->n_rows < most && (more = found_next(found, &next)))
 	{
-		const MpIdentity *identity = next.judgement.identity;
-
-		/* What lies in a lost file's place may be another file: that isn't what it looked like. */
-		if ((next.row.flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0)
+		if (is_lost(&next))
 			continue;
-		if (next.judgement.verdict != MP_PRESENT || identity == NULL)
-		{
+		if (is_healthy(&next))
+			add_identity(columns, &next);
+		else
 			folders_fail(folders, &next.row);
-			continue;
-		}
-		columns_add_row(columns);
-		columns_set_text(columns, I_FILE, next.row.file, next.row.file_length);
-		columns_set_int8(columns, I_FSID, identity->fsid);
-		columns_set_int8(columns, I_INODE, identity->inode);
-		columns_set_int8(columns, I_SIZE, identity->size);
-		columns_set_int8(columns, I_MTIME, identity->mtime_ns);
-		columns_set_int8(columns, I_CTIME, identity->ctime_ns);
 	}
 	if (columns->n_rows > 0)
 	{
@@ -48,6 +71,22 @@ learn_some(Found *found, Folders *folders, int most)
 	}
 	columns_free(columns);
 	return more;
+}
+
+void
+learn_known(Found *found)
+{
+	Columns    *columns = identity_columns();
+	Arguments	a = {0};
+	FoundRow	next;
+
+	found_rewind(found);
+	while (found_next(found, &next))
+		if (!is_lost(&next) && is_healthy(&next))
+			add_identity(columns, &next);
+	argument_columns(&a, columns);
+	call_as_owner("SELECT missing_photos.renew_identities($1, $2, $3, $4, $5, $6)", &a);
+	columns_free(columns);
 }
 
 void

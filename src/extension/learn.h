@@ -13,6 +13,12 @@
  */
 extern bool learn_some(Found *found, Folders *folders, int most);
 
+/*
+ * Brings what is known of the files found up to date, without noting any anew and without waiting
+ * for a scan that is about to.
+ */
+extern void learn_known(Found *found);
+
 /* Keeps the signatures of folders that were learnt. */
 extern void learn_folders(const Folders *folders, const char *owner);
 

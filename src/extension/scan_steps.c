@@ -129,27 +129,48 @@ root_is_healthy(const OwnerScan *scan, int root)
 	return root < 0 || scan->roots->roots[root].verdict == MP_PRESENT;
 }
 
-/* Looks once more at up to batch_size suspects; false when there are no more. */
+static bool
+is_suspect(const OwnerScan *scan, const FoundRow *found)
+{
+	return found->judgement.verdict == MP_MISSING &&
+		(found->row.flags & (ROW_READONLY | ROW_UNLINKED)) == 0 &&
+		root_is_healthy(scan, found->judgement.root);
+}
+
+/*
+ * Looks once more at batch_size suspects; false when there are no more.  A photo's files follow
+ * each other, and are kept together: of a photo that loses all of them in one batch the main file
+ * stays the one it was.
+ */
 static bool
 look_again(OwnerScan *scan, Found *second)
 {
 	Judge	   *judge = judge_make(scan->round_context, scan->roots, JUDGE_ALL, found_take, second);
+	StringInfoData photo;
+	bool		more = false;
 	int			n = 0;
 	FoundRow	next;
 
-	while (n < scan->batch_size)
+	initStringInfo(&photo);
+	while (!more && scan_next(scan, scan->found, &next))
 	{
-		if (!scan_next(scan, scan->found, &next))
-			break;
-		if (next.judgement.verdict != MP_MISSING || (next.row.flags & (ROW_READONLY | ROW_UNLINKED)) ||
-			!root_is_healthy(scan, next.judgement.root))
+		if (!is_suspect(scan, &next))
 			continue;
+		if (n >= scan->batch_size && (photo.len != (int) next.row.photo_length ||
+									  memcmp(photo.data, next.row.photo, photo.len) != 0))
+		{
+			found_unread(scan->found);
+			more = true;
+			continue;
+		}
+		resetStringInfo(&photo);
+		appendBinaryStringInfo(&photo, next.row.photo, next.row.photo_length);
 		judge_add(judge, &next.row);
 		n++;
 	}
 	judge_finish(judge);
 	judge_free(judge);
-	return n == scan->batch_size;
+	return more;
 }
 
 void
