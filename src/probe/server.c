@@ -8,7 +8,7 @@
  *     extension                     server's thread                 workers
  *     request 1 ------------------> parse, dispatch --------------> look-ups...
  *     request 2 ------------------> parse, dispatch --------------> queued
- *                                   every 250 ms, if operations
+ *                                   every 50 ms, if operations
  *             <------------ PROGRESS finished meanwhile
  *             <------------ answer 1 <-- mailbox -----------------  done
  *     closes the socket ----------> _exit, whatever hangs where
@@ -35,7 +35,7 @@ enum
 {
 	MOST_REQUESTS = 64,
 	MOST_REQUEST_BYTES = 4 * MP_MAX_PAYLOAD,
-	PROGRESS_MS = 250,
+	PROGRESS_MS = 50,
 	FAREWELL_MS = 2000			/* to get BYE out to somebody who doesn't read */
 };
 
