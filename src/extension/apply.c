@@ -57,9 +57,9 @@ apply_add_doubt(Columns *doubts, const FileRow *row, const Judgement *judgement)
 	columns_set_text(doubts, DOUBT_FILE, row->file, row->file_length);
 	columns_set_text(doubts, DOUBT_PATH, row->path, row->path_length);
 	columns_set_cstring(doubts, DOUBT_STATE, verdict_name(judgement->verdict));
-	/* Whoever asks for a doubt about a missing file may not flag it. */
+	/* Whoever asks for a doubt about a missing file may not flag it, or not yet. */
 	columns_set_cstring(doubts, DOUBT_REASON,
-						judgement->verdict == MP_MISSING ?
+						judgement->verdict == MP_MISSING && judgement->reason != MP_NOT_CONFIRMED ?
 						"gone, but the application manages this file itself" :
 						reason_text(judgement->reason, judgement->err));
 	columns_set_int4(doubts, DOUBT_ERRNO, judgement->err);

@@ -26,6 +26,7 @@
 #include "library.h"
 #include "reasons.h"
 #include "restore.h"
+#include "settings.h"
 #include "sql_calls.h"
 #include "twins.h"
 
@@ -102,6 +103,19 @@ is_lost_already(const FileRow *row)
 	return (row->flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0;
 }
 
+/* Where scans have to confirm that a file is gone, one look flags nothing; it only tells. */
+static void
+take_missing(Check *check, FoundRow *found, Columns *missing)
+{
+	if (!settings_ask_confirmation())
+	{
+		apply_add_missing(missing, &found->row, &found->judgement);
+		return;
+	}
+	found->judgement.reason = MP_NOT_CONFIRMED;
+	apply_add_doubt(check->doubts, &found->row, &found->judgement);
+}
+
 /* Brings the library in line with what was found. */
 static void
 apply_found(Check *check)
@@ -121,7 +135,7 @@ apply_found(Check *check)
 			restore_add(restore, &next);
 		else if (next.judgement.verdict == MP_MISSING &&
 				 (row->flags & (ROW_READONLY | ROW_UNLINKED)) == 0)
-			apply_add_missing(missing, row, &next.judgement);
+			take_missing(check, &next, missing);
 		else if (next.judgement.verdict != MP_PRESENT && !is_lost_already(row))
 			apply_add_doubt(check->doubts, row, &next.judgement);
 	}

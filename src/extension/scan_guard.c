@@ -175,12 +175,6 @@ scan_drop_suspects(OwnerScan *scan)
 	call_as_owner("SELECT missing_photos.drop_suspects($1)", &a);
 }
 
-static bool
-confirmation_is_asked(void)
-{
-	return setting_confirm_scans > 1 || setting_confirm_after > 0;
-}
-
 /* Whom it concerns reads in missing_files that the file is on its way to being flagged. */
 static void
 report_unconfirmed(OwnerScan *scan, const Columns *rows, int row)
@@ -202,7 +196,7 @@ scan_confirm(OwnerScan *scan, Columns **rows)
 	Columns    *confirmed;
 	Arguments	a = {0};
 
-	if (!confirmation_is_asked() || (*rows)->n_rows == 0)
+	if (!settings_ask_confirmation() || (*rows)->n_rows == 0)
 		return;
 	confirmed = apply_missing_columns(CurrentMemoryContext);
 	argument_text(&a, scan->owner);

@@ -52,6 +52,12 @@ define_guards(void)
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
+bool
+settings_ask_confirmation(void)
+{
+	return setting_confirm_scans > 1 || setting_confirm_after > 0;
+}
+
 void
 settings_define(void)
 {

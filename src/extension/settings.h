@@ -14,4 +14,7 @@ extern int	setting_confirm_after;	/* s */
 
 extern void settings_define(void);
 
+/* Whether a file that is gone is flagged only after later scans missed it too. */
+extern bool settings_ask_confirmation(void);
+
 #endif							/* MISSING_PHOTOS_SETTINGS_H */
