@@ -1,10 +1,11 @@
+-- Without a SET clause, so that it is part of the query that calls it and not a statement per name.
 CREATE FUNCTION missing_photos.twin_key(name text)
 RETURNS text
 LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN current_setting('server_encoding') = 'UTF8'
-	            THEN lower(normalize(rtrim(name), NFC)) ELSE lower(rtrim(name)) END
+	SELECT CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'UTF8'
+	            THEN pg_catalog.lower(pg_catalog.normalize(pg_catalog.rtrim(name), 'NFC'))
+	            ELSE pg_catalog.lower(pg_catalog.rtrim(name)) END
 $$;
 COMMENT ON FUNCTION missing_photos.twin_key IS
 	'what two names have in common that differ only by letter case, Unicode normalisation or blanks at the end';
