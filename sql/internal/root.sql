@@ -25,16 +25,14 @@ $$;
 COMMENT ON FUNCTION missing_photos.store_root IS 'keeps a root that add_root has looked at';
 
 CREATE FUNCTION missing_photos.renew_root(
-	app_path text, fs_type text, fs_source text, fs_magic bigint, fsid bigint, inode bigint,
-	mounts text[], mounted text[])
+	app_path text, fs_type text, fs_source text, fs_magic bigint, fsid bigint, inode bigint)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	UPDATE missing_photos.registered_root AS root
 	   SET fs_type = renew_root.fs_type, fs_source = renew_root.fs_source,
-	       fs_magic = renew_root.fs_magic, fsid = renew_root.fsid, inode = renew_root.inode,
-	       mounts = renew_root.mounts, mounted = renew_root.mounted
+	       fs_magic = renew_root.fs_magic, fsid = renew_root.fsid, inode = renew_root.inode
 	 WHERE root.app_path = renew_root.app_path
 $$;
 COMMENT ON FUNCTION missing_photos.renew_root IS

@@ -164,8 +164,7 @@ renew_keep(Renewal *renewal)
 	argument_int8(&a, facts->report.fs_magic);
 	argument_int8(&a, facts->report.fsid);
 	argument_int8(&a, facts->report.inode);
-	roots_argument_mounts(&a, facts);
-	call_as_owner("SELECT missing_photos.renew_root($1, $2, $3, $4, $5, $6, $7, $8)", &a);
+	call_as_owner("SELECT missing_photos.renew_root($1, $2, $3, $4, $5, $6)", &a);
 	ereport(NOTICE,
 			(errmsg("root \"%s\" is on another file system or folder now, and holds the library",
 					root->name),

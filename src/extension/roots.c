@@ -243,14 +243,8 @@ roots_accept(Root *root)
 	root->verdict = MP_PRESENT;
 	root->reason = MP_OK;
 	root->expected = root->facts.report;
-	root->n_mounts = 0;
-	for (int i = 0; i < root->facts.n_mounts; i++)
-	{
-		RootMount  *mount = mount_at(root, root->facts.mounts[i]);
-
-		mount->registered = mount->found = root->facts.mounted[i];
-	}
-	root->odd_mounts = false;
+	/* Its files prove nothing of the mounts below it: each has its own to answer for. */
+	find_mounts(root);
 }
 
 bool

@@ -131,6 +131,7 @@ parse_line(char *line, MpMount *mount)
 	if (field == NULL || type == NULL || source == NULL)
 		return false;
 	errno = 0;
+	mount->parent = strtoull(fields[1], NULL, 10);
 	mount->id = strtoull(fields[0], &end, 10);
 	point = fields[4];
 	unescape(point);

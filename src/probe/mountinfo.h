@@ -11,6 +11,7 @@
 typedef struct MpMount
 {
 	uint64_t	id;				/* the plain mount id, which a later mount may get again */
+	uint64_t	parent;			/* the mount it is mounted on */
 	const char *device;			/* major:minor */
 	const char *point;			/* where it is mounted, as an absolute path */
 	const char *type;

@@ -48,6 +48,31 @@ find_own(const MpMounts *mounts, const char *canonical, uint64_t mount_id)
 	return own;
 }
 
+static const MpMount *
+find_mount(const MpMounts *mounts, uint64_t id)
+{
+	for (size_t i = 0; i < mounts->n; i++)
+		if (mounts->list[i].id == id)
+			return &mounts->list[i];
+	return NULL;
+}
+
+/*
+ * Whether a mount stands on another, directly or by others.  One whose path says so but that doesn't
+ * is hidden: something was mounted over the folder it is in.
+ */
+static bool
+stands_on(const MpMounts *mounts, const MpMount *mount, const MpMount *below)
+{
+	for (size_t depth = 0; mount != NULL && depth <= mounts->n; depth++)
+	{
+		if (mount->parent == below->id)
+			return true;
+		mount = find_mount(mounts, mount->parent);
+	}
+	return false;
+}
+
 static void
 write_mounts(const MpMounts *mounts, const char *canonical, uint64_t mount_id, MpWriter *w)
 {
@@ -63,7 +88,7 @@ write_mounts(const MpMounts *mounts, const char *canonical, uint64_t mount_id, M
 	{
 		const char *point = mp_mount_below(mounts->list[i].point, canonical);
 
-		if (point == NULL)
+		if (point == NULL || (own != NULL && !stands_on(mounts, &mounts->list[i], own)))
 			continue;
 		write_text(w, point);
 		write_text(w, mounts->list[i].type);

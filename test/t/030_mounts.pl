@@ -30,6 +30,7 @@ fuse_killed();
 fuse_unmounted_or_empty();
 dropped_while_scanned();
 copied_to_another_disk();
+copied_without_its_nested_mount();
 replaced_by_others();
 mounted_again();
 marker_absent();
@@ -303,6 +304,34 @@ sub copied_to_another_disk
     unlink "$case->{folder}/album1/1.jpg";
     is($case->scan, '1 missing, 0 unreachable, 0 invalid', 'losses on it are found');
     unmount($case->{folder});
+    $case->forget;
+}
+
+# Most files found on another disk prove the root, not the mount below it that isn't there yet.
+sub copied_without_its_nested_mount
+{
+    my @nested = ('album1/nas/1.jpg', 'album1/nas/2.jpg');
+    my $nas;
+    my $case = new_case(files => [ @files, @nested ], before => sub {
+        make_path($nas = "$_[0]/root/album1/nas");
+        mount('--bind', "$_[0]/disk", $nas) })->register;
+    my $copy = "$case->{folder}.copy";
+    my $disk = "$case->{folder}/../disk";
+    mkdir $copy;
+    mount_tmpfs($copy);
+    MissingPhotos::Privileged::as_root('cp', '-ax', "$case->{folder}/.", $copy);
+    unlink glob("$copy/album1/nas/*");
+    mount('--bind', $copy, $case->{folder});
+    like($case->scan, qr/^0 missing, 2 unreachable/, 'a copy without its nested mount');
+    like($case->told, qr/^2 unreachable: a file system that was mounted here is absent$/,
+        'missing_files tells why');
+    is($case->root_state, 'present', 'the root itself is renewed');
+    is($case->changed, 0, 'no row of the library changed');
+    mount('--bind', $disk, $nas);
+    $case->healthy('with its nested mount');
+    unmount($nas);
+    unmount($case->{folder});
+    unmount($nas);
     $case->forget;
 }
 
