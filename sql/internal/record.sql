@@ -14,12 +14,14 @@ AS $$
 		    AS g (photo, file, path, was_main, main_after, was_flagged, reason)
 	), lost AS (
 		INSERT INTO missing_photos.loss
-			(photo, file, owner, path, was_main, main_after, job_id)
-		SELECT photo, file, record_losses.owner, path, was_main, main_after, record_losses.job_id
+			(photo, file, owner, path, was_main, main_after, reason, job_id)
+		SELECT photo, file, record_losses.owner, path, was_main, main_after, reason,
+		       record_losses.job_id
 		  FROM gone
 		ON CONFLICT ON CONSTRAINT loss_pkey DO UPDATE
 		   SET path = excluded.path, was_main = excluded.was_main,
-		       main_after = excluded.main_after, job_id = excluded.job_id,
+		       main_after = excluded.main_after, reason = excluded.reason,
+		       job_id = excluded.job_id,
 		       lost_at = excluded.lost_at
 	)
 	INSERT INTO missing_photos.finding

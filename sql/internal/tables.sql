@@ -101,6 +101,7 @@ CREATE TABLE missing_photos.loss (
 	path       text,
 	was_main   boolean     NOT NULL,
 	main_after text,
+	reason     text,
 	job_id     uuid,
 	lost_at    timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	PRIMARY KEY (photo, file)

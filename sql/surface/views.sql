@@ -122,7 +122,7 @@ CREATE VIEW missing_files WITH (security_barrier) AS
 		-- A lost file is shown with each photo that lost it; one that the application flagged
 		-- itself with the photo it knows, if any.
 		SELECT l.owner, l.photo, l.file, f.path, 'missing'::missing_photos.file_state AS state,
-		       d.reason, l.lost_at AS since, l.job_id
+		       COALESCE(d.reason, l.reason) AS reason, l.lost_at AS since, l.job_id
 		  FROM (SELECT DISTINCT owner, file, path FROM flagged) AS f
 		  JOIN missing_photos.loss AS l ON l.file = f.file AND l.owner = f.owner
 		  LEFT JOIN missing_photos.file_doubt AS d
@@ -148,7 +148,7 @@ COMMENT ON VIEW missing_files IS
 	'files that are missing, and those that could not be judged, with the reason';
 COMMENT ON COLUMN missing_files.state IS 'missing, unreachable or invalid';
 COMMENT ON COLUMN missing_files.since IS
-	'when this was found; NULL when the application itself flagged the file';
+	'when this was found; NULL, like reason and job_id, when the application itself flagged it';
 COMMENT ON COLUMN missing_files.job_id IS 'the scan that found it';
 
 CREATE VIEW missing_photos.findings WITH (security_barrier) AS
