@@ -141,6 +141,20 @@ $$;
 COMMENT ON FUNCTION missing_photos.record_root_doubts IS
 	'replaces what is known of roots below which nothing could be judged';
 
+CREATE FUNCTION missing_photos.record_root_files(owner text, app_paths text[], files bigint[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO missing_photos.root_files AS kept (owner, app_path, files)
+	SELECT record_root_files.owner, seen.app_path, seen.files
+	  FROM unnest(app_paths, files) AS seen (app_path, files)
+	ON CONFLICT ON CONSTRAINT root_files_pkey DO UPDATE SET files = excluded.files
+	 WHERE kept.files <> excluded.files
+$$;
+COMMENT ON FUNCTION missing_photos.record_root_files IS
+	'notes how many files a scan saw below each root';
+
 CREATE FUNCTION missing_photos.note_absences(
 	owner text, photos text[], files text[], paths text[], scans_wanted integer,
 	seconds_wanted integer)

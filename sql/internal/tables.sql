@@ -94,6 +94,15 @@ CREATE TABLE missing_photos.root_doubt (
 COMMENT ON TABLE missing_photos.root_doubt IS
 	'roots below which none of an owner''s files could be judged, as long as that lasts';
 
+CREATE TABLE missing_photos.root_files (
+	owner    text   NOT NULL,
+	app_path text   NOT NULL,
+	files    bigint NOT NULL,
+	PRIMARY KEY (owner, app_path)
+);
+COMMENT ON TABLE missing_photos.root_files IS
+	'how many of an owner''s files its last scan saw below each root';
+
 CREATE TABLE missing_photos.loss (
 	photo      text        NOT NULL,
 	file       text        NOT NULL,
@@ -176,6 +185,7 @@ SELECT pg_catalog.pg_extension_config_dump('missing_photos.file_identity', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.known_folder', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.file_doubt', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.root_doubt', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.root_files', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.loss', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.suspect', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.absence', '');

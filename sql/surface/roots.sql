@@ -28,6 +28,7 @@ BEGIN
 			      HINT = 'SELECT app_path FROM missing_photos.roots lists them.';
 	END IF;
 	DELETE FROM missing_photos.root_doubt AS doubt WHERE doubt.app_path = drop_root.app_path;
+	DELETE FROM missing_photos.root_files AS seen WHERE seen.app_path = drop_root.app_path;
 END
 $$;
 COMMENT ON FUNCTION missing_photos.drop_root IS
@@ -36,6 +37,8 @@ COMMENT ON FUNCTION missing_photos.drop_root IS
 CREATE VIEW missing_photos.roots AS
 	SELECT root.app_path, root.server_path, root.state, root.reason, root.state_since,
 	       root.fs_type AS file_system, root.fs_source AS source, root.mounts, root.marker,
+	       (SELECT pg_catalog.sum(seen.files)::bigint FROM missing_photos.root_files AS seen
+	         WHERE seen.app_path = root.app_path) AS files,
 	       (SELECT pg_catalog.sum(doubt.files)::bigint FROM missing_photos.root_doubt AS doubt
 	         WHERE doubt.app_path = root.app_path) AS unreachable_files,
 	       root.last_healthy, root.last_outage, root.retry_at, root.added_at, root.added_by
@@ -46,6 +49,7 @@ COMMENT ON COLUMN missing_photos.roots.server_path IS 'the same folder as the da
 COMMENT ON COLUMN missing_photos.roots.state IS 'present, or unreachable: then nothing below it is judged';
 COMMENT ON COLUMN missing_photos.roots.reason IS 'why it is unreachable';
 COMMENT ON COLUMN missing_photos.roots.mounts IS 'file systems mounted below it, which must be there for files below them to be judged';
+COMMENT ON COLUMN missing_photos.roots.files IS 'files of all owners below it, as their last scans saw them';
 COMMENT ON COLUMN missing_photos.roots.unreachable_files IS 'files below it that could not be judged for its sake';
 COMMENT ON COLUMN missing_photos.roots.last_healthy IS 'when a scan last found it healthy';
 COMMENT ON COLUMN missing_photos.roots.last_outage IS 'when it was last found unreachable';

@@ -284,6 +284,25 @@ record_root_doubts(OwnerScan *scan)
 }
 
 static void
+record_root_files(OwnerScan *scan)
+{
+	static const Oid types[2] = {TEXTOID, INT8OID};
+	Columns    *columns = columns_make(CurrentMemoryContext, 2, types);
+	Arguments	a = {0};
+
+	for (int i = 0; i < scan->roots->n; i++)
+	{
+		columns_add_row(columns);
+		columns_set_cstring(columns, 0, scan->roots->roots[i].name);
+		columns_set_int8(columns, 1, scan->roots->roots[i].files);
+	}
+	argument_text(&a, scan->owner);
+	argument_columns(&a, columns);
+	call_as_owner("SELECT missing_photos.record_root_files($1, $2, $3)", &a);
+	columns_free(columns);
+}
+
+static void
 forget_absences(OwnerScan *scan)
 {
 	Arguments	a = {0};
@@ -301,6 +320,7 @@ scan_take_doubts(OwnerScan *scan)
 	collect_doubts(scan, scan->again);
 	apply_doubts(&scan->changes, NULL, scan->doubts);
 	record_root_doubts(scan);
+	record_root_files(scan);
 	if (!scan->held)
 		forget_absences(scan);
 	roots_record(scan->roots, true);
