@@ -17,7 +17,7 @@ say() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\
 quiet_psql() { PGDATABASE=photos test/tools/server psql "$server" -q -v ON_ERROR_STOP=1 "$@"; }
 
 # Runs statements and shows them with their answers.
-show() { sed 's/^/    /' <<<"$1"; quiet_psql -P footer=off -c "$1" | sed 's/^/    /'; }
+show() { sed 's/^/    /' <<<"$1"; quiet_psql -P footer=off -c "$1" 2>&1 | sed 's/^/    /'; }
 
 # Runs a shell command and shows it, with the long names of the temporary folders cut.
 run() { printf '    $ %s\n' "$*" | sed "s,$server,...,g"; "$@"; }
@@ -81,6 +81,15 @@ run mv "$aside/IMG_03.jpg" "$aside/IMG_04.jpg" "$disk/2023/holiday"
 run mv "$aside/IMG_12.jpg" "$disk/2024/birthday"
 show "$scan"
 show "$counts"
+
+say "A whole folder vanishes: more than the breaker lets pass. The scan is held for a person."
+run mv "$disk/2023" "$aside"
+show "SET missing_photos.max_missing_files = 5;    -- 50 by default; this library is small
+SELECT files, missing, held FROM scan_missing(42);"
+say "It was moved by mistake, and is put back; what the scan found is dropped."
+run mv "$aside/2023" "$disk"
+show "SELECT missing_photos.cancel_job(job_id) FROM missing_photos.jobs WHERE state = 'held';"
+show "$scan"
 
 say "The USB disk is unplugged: its mount point is an empty folder. That is no deletion: nothing is flagged."
 run mv "$usb" "$server/unplugged"
