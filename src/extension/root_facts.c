@@ -12,6 +12,28 @@ message_text(MpReader *reader)
 	return s.data == NULL ? pstrdup("") : pnstrdup(s.data, s.length);
 }
 
+/*
+ * What is mounted at a point below the root, as a text to be compared: the file system's id where it
+ * has one that lasts, for its device may be called otherwise after a reboot; else its source.
+ */
+static char *
+read_mount(MpReader *reader, char **point)
+{
+	char	   *type;
+	char	   *source;
+	char	   *folder;
+	uint64		fsid;
+
+	*point = message_text(reader);
+	type = message_text(reader);
+	source = message_text(reader);
+	folder = message_text(reader);
+	fsid = mp_read_u64(reader);
+	if (fsid != 0)
+		return psprintf("%s " UINT64_FORMAT " %s", type, fsid, folder);
+	return psprintf("%s %s %s", type, source, folder);
+}
+
 static void
 read_facts(MpReader *reader, RootFacts *facts)
 {
@@ -20,19 +42,11 @@ read_facts(MpReader *reader, RootFacts *facts)
 	facts->canonical = message_text(reader);
 	facts->fs_type = message_text(reader);
 	facts->fs_source = message_text(reader);
-	facts->n_mounts = mp_read_count(reader, 16);
+	facts->n_mounts = mp_read_count(reader, 24);
 	facts->mounts = palloc0((facts->n_mounts + 1) * sizeof(char *));
 	facts->mounted = palloc0((facts->n_mounts + 1) * sizeof(char *));
 	for (int i = 0; i < facts->n_mounts; i++)
-	{
-		char	   *type;
-		char	   *source;
-
-		facts->mounts[i] = message_text(reader);
-		type = message_text(reader);
-		source = message_text(reader);
-		facts->mounted[i] = psprintf("%s %s %s", type, source, message_text(reader));
-	}
+		facts->mounted[i] = read_mount(reader, &facts->mounts[i]);
 	if (!mp_read_done(reader))
 		probe_malformed();
 }

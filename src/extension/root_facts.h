@@ -12,7 +12,7 @@ typedef struct RootFacts
 	char	   *fs_source;
 	int			n_mounts;
 	char	  **mounts;			/* mount points below the root, relative to it */
-	char	  **mounted;		/* what is mounted there: type, source, folder of the source */
+	char	  **mounted;		/* what is mounted there: type, id or source, folder of it */
 } RootFacts;
 
 /* Waits for the probe; false when it gave no answer in time.  marker may be NULL. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statfs.h>
 
 #include "mountinfo.h"
 #include "root.h"
@@ -73,6 +74,30 @@ stands_on(const MpMounts *mounts, const MpMount *mount, const MpMount *below)
 	return false;
 }
 
+/*
+ * The id of a mounted file system that tells it from another disk under the same device name.  Asked
+ * only of those that are local, so that it can't hang, and that take it from their own uuid (others
+ * give their device number, which may be another one after a reboot).
+ */
+static uint64_t
+mount_fsid(const MpMount *mount)
+{
+	static const char *const types[] = {"ext2", "ext3", "ext4", "btrfs"};
+	struct statfs fs;
+	uint64_t	id;
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+	{
+		if (strcmp(mount->type, types[i]) != 0)
+			continue;
+		if (statfs(mount->point, &fs) != 0)
+			return 0;
+		memcpy(&id, &fs.f_fsid, sizeof(id));
+		return id;
+	}
+	return 0;
+}
+
 static void
 write_mounts(const MpMounts *mounts, const char *canonical, uint64_t mount_id, MpWriter *w)
 {
@@ -94,6 +119,7 @@ write_mounts(const MpMounts *mounts, const char *canonical, uint64_t mount_id, M
 		write_text(w, mounts->list[i].type);
 		write_text(w, mounts->list[i].source);
 		write_text(w, mounts->list[i].folder);
+		mp_write_u64(w, mount_fsid(&mounts->list[i]));
 		n++;
 	}
 	mp_write_u32_at(w, at, n);

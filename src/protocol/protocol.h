@@ -25,7 +25,8 @@
  *   ROOT      place | str name of the marker file ("": none)
  *   -> ROOT   root report | str canonical path | str file system type | str mount source
  *             | u32 n | n x (str mount point below the root, relative | str file system type
- *             | str mount source | str which folder of it)
+ *             | str mount source | str which folder of it | u64 fsid)
+ *             (fsid: 0 unless it can be had without asking a network and survives a reboot)
  *
  *   CHECK     place | u32 directories | per directory: str path below the root ("" is the root)
  *             | u32 names | per name: u8 flags (MP_WANT_IDENTITY) | str name (one component)

@@ -42,11 +42,12 @@ read_root(MpReader *r)
 
 	for (int i = 0; i < 3; i++)
 		check_str(mp_read_str(r, MP_MAX_PATH));
-	n = mp_read_count(r, 8);
+	n = mp_read_count(r, 24);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		check_str(mp_read_str(r, MP_MAX_PATH));
-		check_str(mp_read_str(r, MP_MAX_NAME));
+		for (int part = 0; part < 4; part++)
+			check_str(mp_read_str(r, MP_MAX_PATH));
+		mp_read_u64(r);
 	}
 }
 

@@ -74,7 +74,7 @@ ask_root(const char *path, MpRootReport *report, char *canonical, char *type, ui
 	str = mp_read_str(&r, 255);
 	snprintf(type, 256, "%.*s", (int) str.length, str.data);
 	mp_read_str(&r, MP_MAX_PATH);
-	*mounts = mp_read_count(&r, 16);
+	*mounts = mp_read_count(&r, 24);
 	for (uint32_t i = 0; i < *mounts; i++)
 	{
 		str = mp_read_str(&r, MP_MAX_PATH);
@@ -85,6 +85,7 @@ ask_root(const char *path, MpRootReport *report, char *canonical, char *type, ui
 		str = mp_read_str(&r, MP_MAX_PATH);
 		if (str.length == 0)
 			r.bad = true;
+		mp_read_u64(&r);
 	}
 	whole = mp_read_done(&r);
 	mp_write_free(&w);
