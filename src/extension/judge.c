@@ -220,6 +220,9 @@ wait_for_answer(Judge *judge)
 	ProbeAnswer answer;
 	ProbeEvent	event = probe_wait(&answer);
 
+	/* Waiting again would be for ever. */
+	if (event == PROBE_NOTHING)
+		elog(ERROR, "requests to the probe were given up by somebody else");
 	handle_event(judge, event, &answer);
 }
 

@@ -7,8 +7,12 @@
  * stuck.
  *
  * When an error or an abort leaves requests under way, nobody will take their answers: the
- * transaction callbacks abandon the probe then.  A probe that ends by itself (killed, crashed) is
- * started again once per request, with a warning, and gets its open requests anew: they only read.
+ * transaction callbacks abandon the probe then.  A subtransaction takes only its own requests with
+ * it: one that a trigger or policy of the user's rolls back while a scan has requests under way is
+ * none of the scan's.  For the same reason a verb called from such a trigger is refused
+ * (probe_confine): it would take the scan's answers for its own.  A probe that ends by itself
+ * (killed, crashed) is started again once per request, with a warning, and gets its open requests
+ * anew: they only read.
  */
 #include "postgres.h"
 
@@ -38,6 +42,7 @@ struct ProbeRequest
 	MpWriter	message;
 	size_t		sent;
 	bool		resent;			/* already given to a second probe */
+	SubTransactionId asked_in;	/* this transaction's; invalid: asked in an earlier one */
 };
 
 /* The type of a request, read back from its header. */
@@ -135,17 +140,31 @@ probe_malformed(void)
 					 "install missing_photos again and reconnect.")));
 }
 
+/* A procedure's requests live on in the next transaction, which numbers its subtransactions anew. */
 static void
 on_xact_event(XactEvent event, void *arg)
 {
+	dlist_iter	iter;
+
 	if ((event == XACT_EVENT_ABORT || event == XACT_EVENT_PARALLEL_ABORT) && n_outstanding > 0)
 		probe_abandon();
+	else if (event == XACT_EVENT_COMMIT)
+		dlist_foreach(iter, &outstanding)
+			dlist_container(ProbeRequest, node, iter.cur)->asked_in = InvalidSubTransactionId;
 }
 
+/* Whatever was asked since the subtransaction began was asked in it or in one below it. */
 static void
 on_subxact_event(SubXactEvent event, SubTransactionId mine, SubTransactionId parent, void *arg)
 {
-	if (event == SUBXACT_EVENT_ABORT_SUB && n_outstanding > 0)
+	dlist_iter	iter;
+	bool		ours = false;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	dlist_foreach(iter, &outstanding)
+		ours = ours || dlist_container(ProbeRequest, node, iter.cur)->asked_in >= mine;
+	if (ours)
 		probe_abandon();
 }
 
@@ -170,6 +189,7 @@ new_request(MpMessageType type)
 	ProbeRequest *request = MemoryContextAllocZero(TopMemoryContext, sizeof(ProbeRequest));
 
 	request->id = ++last_id;
+	request->asked_in = GetCurrentSubTransactionId();
 	mp_write_start(&request->message);
 	mp_write_message(&request->message, type, request->id);
 	return request;
@@ -200,6 +220,12 @@ probe_confine(int n, const char *const *paths)
 	char	   *list;
 	char	   *at;
 
+	if (n_outstanding > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("a scan of this session is reading the disk"),
+				 errhint("A trigger, policy or view that the scan itself runs can't call functions "
+						 "that read the disk.")));
 	for (int i = 0; i < n; i++)
 		length += strlen(paths[i]) + 1;
 	at = list = MemoryContextAlloc(TopMemoryContext, length + 1);

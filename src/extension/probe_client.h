@@ -30,7 +30,8 @@ extern void probe_client_init(void);
 
 /*
  * Says what the session's probe may read: what lies below these paths, or anything (n = 0).  A probe
- * that was told something else is let go; the next request starts another.
+ * that was told something else is let go; the next request starts another.  Every verb says so first:
+ * it is an error while requests of another one are under way.
  */
 extern void probe_confine(int n, const char *const *paths);
 
