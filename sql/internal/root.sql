@@ -80,3 +80,15 @@ AS $$
 	 WHERE known.file = ANY (files)
 $$;
 COMMENT ON FUNCTION missing_photos.sample_identities IS 'what is known of a sample of files';
+
+CREATE FUNCTION missing_photos.others_know_folder(owner text, folder text)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (SELECT FROM missing_photos.known_folder AS known
+	                WHERE known.owner <> others_know_folder.owner
+	                  AND starts_with(known.folder || '/', others_know_folder.folder))
+$$;
+COMMENT ON FUNCTION missing_photos.others_know_folder IS
+	'whether scans of other owners found files in this folder (given with a slash at its end) or below';

@@ -145,7 +145,7 @@ apply_found(Check *check)
 	apply_missing(&check->changes, missing);
 	restore_apply(restore);
 	apply_doubts(&check->changes, check->photo, check->doubts);
-	roots_record(check->roots, false);
+	roots_record(check->roots, NULL);
 }
 
 enum

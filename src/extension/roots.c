@@ -365,19 +365,52 @@ roots_argument_mounts(Arguments *a, const RootFacts *facts)
 }
 
 /*
- * The mounts to be registered from now on.  An odd one whose files were all found is no danger; one
- * below which nothing was seen, or something was missed, stays as it was.
+ * Whether anybody else has files below a mount, by the library as far as the caller sees it, or by
+ * what earlier scans noted.
+ */
+static bool
+others_have_files(const Root *root, const RootMount *mount, const char *owner)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, owner);
+	argument_text(&a, psprintf("%s/%s/", root->app_path, mount->path));
+	call_as_owner("SELECT missing_photos.others_know_folder($1, $2)", &a);
+	if (result_bool(0, 1))
+		return true;
+	call_as_caller("SELECT EXISTS (SELECT FROM missing_photos.library_owners() AS o"
+				   " CROSS JOIN LATERAL missing_photos.library_files(o.owner) AS f"
+				   " WHERE o.owner OPERATOR(pg_catalog.<>) $1"
+				   "   AND pg_catalog.starts_with(f.path, $2))", &a);
+	return result_bool(0, 1);
+}
+
+/*
+ * Whether what is mounted now may be registered: all files below it were found.  Those of one owner
+ * tell nothing of another's: a photo uploaded into the folder of a disk that has dropped out is
+ * found, and would turn everything on the disk into losses.
+ */
+static bool
+is_settled(const Root *root, const RootMount *mount, const char *owner)
+{
+	return is_odd(mount) && mount->files > 0 && mount->missing == 0 &&
+		!others_have_files(root, mount, owner);
+}
+
+/*
+ * The mounts to be registered from now on.  An odd one below which nothing was seen, or something was
+ * missed, stays as it was.
  */
 static void
-argument_settled_mounts(Arguments *a, const Root *root)
+argument_settled_mounts(Arguments *a, const Root *root, const char *owner)
 {
 	Columns    *columns = mount_columns();
 
 	for (int i = 0; i < root->n_mounts; i++)
 	{
 		const RootMount *mount = &root->mounts[i];
-		bool		settled = mount->files > 0 && mount->missing == 0;
-		const char *mounted = settled ? mount->found : mount->registered;
+		const char *mounted = owner != NULL && is_settled(root, mount, owner) ?
+			mount->found : mount->registered;
 
 		if (mounted != NULL)
 			add_mount(columns, mount->path, mounted);
@@ -386,8 +419,10 @@ argument_settled_mounts(Arguments *a, const Root *root)
 }
 
 void
-roots_record(const RootTable *table, bool after_scan)
+roots_record(const RootTable *table, const char *scanned_owner)
 {
+	bool		after_scan = scanned_owner != NULL;
+
 	for (int i = 0; i < table->n; i++)
 	{
 		const Root *root = &table->roots[i];
@@ -400,7 +435,7 @@ roots_record(const RootTable *table, bool after_scan)
 		argument_text(&a, reason_text(root->reason, root->err));
 		argument_bool(&a, after_scan);
 		argument_int8(&a, root->timed_out ? setting_probe_retry : 0);
-		argument_settled_mounts(&a, root);
+		argument_settled_mounts(&a, root, scanned_owner);
 		if (!after_scan || root->verdict != MP_PRESENT || !root->odd_mounts)
 			a.nulls[a.n - 1] = a.nulls[a.n - 2] = 'n';
 		call_as_owner("SELECT missing_photos.record_root_state($1, $2, $3, $4, $5, $6, $7)", &a);

@@ -95,9 +95,10 @@ extern void roots_see(const RootTable *table, const FileRow *row);
 extern void roots_conclude(const RootTable *table, const FileRow *row, Judgement *judgement);
 
 /*
- * Writes what was found to the registered roots, where it is news.  After a scan that also covers
- * mounts: one whose files are all where they should be is registered or forgotten.
+ * Writes what was found to the registered roots, where it is news.  After a scan (of an owner, else
+ * NULL) that also covers mounts: one whose files are all where they should be is registered or
+ * forgotten.
  */
-extern void roots_record(const RootTable *table, bool after_scan);
+extern void roots_record(const RootTable *table, const char *scanned_owner);
 
 #endif							/* MISSING_PHOTOS_ROOTS_H */

@@ -323,7 +323,7 @@ scan_take_doubts(OwnerScan *scan)
 	record_root_files(scan);
 	if (!scan->held)
 		forget_absences(scan);
-	roots_record(scan->roots, true);
+	roots_record(scan->roots, scan->owner);
 }
 
 static bool
