@@ -54,6 +54,8 @@ argument_columns(Arguments *a, const Columns *columns)
 static void
 call(const char *sql, const Arguments *a)
 {
+	/* SPI leaves us in its procedure's context, where a scan's batches would pile up. */
+	MemoryContext context = CurrentMemoryContext;
 	int			rc;
 
 	/* The last result has been read by now; a scan makes many. */
@@ -61,6 +63,7 @@ call(const char *sql, const Arguments *a)
 		SPI_freetuptable(SPI_tuptable);
 	rc = SPI_execute_with_args(sql, a->n, (Oid *) a->types, (Datum *) a->values, a->nulls,
 							   false, 0);
+	MemoryContextSwitchTo(context);
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(rc));
 }

@@ -33,7 +33,7 @@ extern void argument_columns(Arguments *a, const Columns *columns);
 extern void call_as_caller(const char *sql, const Arguments *a);
 extern void call_as_owner(const char *sql, const Arguments *a);
 
-/* Values of the result just fetched; text is palloc'd in the SPI procedure's context. */
+/* Values of the result just fetched; text is palloc'd in the current memory context. */
 extern char *result_text(uint64 row, int column);
 extern bool result_bool(uint64 row, int column);
 extern int64 result_int8(uint64 row, int column);

@@ -150,6 +150,7 @@ void
 stream_fetch(Stream *stream, const char *sql, const Arguments *arguments, uint32 flags)
 {
 	SPIExecuteOptions options = {0};
+	MemoryContext context = CurrentMemoryContext;
 	int			rc;
 
 	stream->flags = flags;
@@ -162,6 +163,7 @@ stream_fetch(Stream *stream, const char *sql, const Arguments *arguments, uint32
 	options.params = parameters(arguments);
 	options.dest = &stream->receiver.pub;
 	rc = SPI_execute_extended(sql, &options);
+	MemoryContextSwitchTo(context);
 	if (rc < 0)
 		elog(ERROR, "could not execute \"%s\": %s", sql, SPI_result_code_string(rc));
 }
