@@ -71,6 +71,31 @@ try_step(OwnerScan *scan, void (*step) (OwnerScan *scan, void *arg), void *arg)
 	return error;
 }
 
+/*
+ * Commits; returns the error when a deferred constraint or trigger objected, or NULL.  SPI has rolled
+ * back and begun the next transaction then.
+ */
+static ErrorData *
+try_commit(OwnerScan *scan)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		SPI_commit();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(scan->context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	return error;
+}
+
 static void
 call_step(OwnerScan *scan, void *arg)
 {
@@ -89,9 +114,10 @@ run(OwnerScan *scan, ScanStep step)
 		return;
 	}
 	error = try_step(scan, call_step, &step);
+	if (error == NULL)
+		error = try_commit(scan);
 	if (error != NULL)
 		fail(scan, error);
-	SPI_commit();
 }
 
 static void
@@ -108,7 +134,7 @@ fail(OwnerScan *scan, ErrorData *error)
 	SPI_rollback();
 	/* Should even this fail, the first error is the one to tell. */
 	if (try_step(scan, call_fail_job, error) == NULL)
-		SPI_commit();
+		(void) try_commit(scan);
 	else
 		SPI_rollback();
 	ReThrowError(error);
@@ -293,18 +319,21 @@ missing_photos_scan_missing(PG_FUNCTION_ARGS)
 	return make_result(fcinfo, scan, start);
 }
 
-/* A procedure that commits can't run inside somebody's transaction. */
+/*
+ * A procedure that commits can't run inside somebody's transaction, nor inside a block of PL/pgSQL
+ * that catches exceptions.
+ */
 static void
 require_own_transaction(FunctionCallInfo fcinfo)
 {
 	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-		castNode(CallContext, fcinfo->context)->atomic)
+		castNode(CallContext, fcinfo->context)->atomic || IsSubTransaction())
 		ereport(ERROR,
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("scan_missing_photos cannot run inside a transaction block"),
 				 errdetail("It commits after each batch."),
-				 errhint("CALL it as a statement of its own, outside BEGIN and outside an ORM's "
-						 "atomic block, or use SELECT scan_missing(owner), which doesn't commit.")));
+				 errhint("CALL it as a statement of its own, outside BEGIN, an ORM's atomic block and "
+						 "PL/pgSQL's EXCEPTION, or use SELECT scan_missing(owner), which doesn't commit.")));
 }
 
 Datum
