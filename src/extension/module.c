@@ -4,12 +4,18 @@
  * A map of src/extension, from the functions people call down to the process that reads the disk:
  *
  *   scan.c  check_files.c  file_hash.c  add_root.c    the verbs, one file each
- *   learn.c                what healthy files look like, noted for later
+ *   scan_steps.c  scan_guard.c  scan_lock.c    the steps of a scan; what may hold it; one per owner
+ *   learn.c  folders.c     what healthy files look like, noted for later, and where any are new
+ *   restore.c  renew.c     whether a file that is back, or a root that changed, is believed
+ *   twins.c                missing files that were probably renamed
  *   apply.c                brings the library in line with what was judged, batch by batch
- *   judge.c  batch.c       rows in, verdicts out: groups files by folder, keeps the probe busy
  *   library.c              calls the contract that attach_library generated
- *   roots.c  reasons.c     which folder a path belongs to; verdicts in words
- *   spi_columns.c  owner_rights.c    arrays for SQL; acting as the extension's owner
+ *   stream.c               a query's rows on their way to the judge
+ *   judge.c  batch.c       rows in, verdicts out: groups files by folder, keeps the probe busy
+ *   found.c  file_row.c    judged rows set aside; one row
+ *   roots.c  root_facts.c  which folder a path belongs to, and whether that is what it was
+ *   digest.c  reasons.c    a file's content; verdicts in words
+ *   sql_calls.c  columns.c  owner_rights.c    SQL, arrays for it, acting as the extension's owner
  *   probe_client.c         requests and answers, deadlines, cancel
  *   probe_process.c        starting and ending the probe
  *   settings.c  compat.h   settings; differences between server versions
