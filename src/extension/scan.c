@@ -222,6 +222,7 @@ run_approved(OwnerScan *scan)
 	run(scan, scan_fetch_suspects);
 	run_while_more(scan, scan_judge);
 	run_while_more(scan, scan_take_missing);
+	run(scan, scan_require_roots);
 	run(scan, scan_end_job);
 	run(scan, scan_drop_suspects);
 	scan_close(scan);

@@ -72,6 +72,7 @@ extern void scan_end_job(OwnerScan *scan);
 /* For a held job that was approved: its suspects instead of the owner's files. */
 extern void scan_take_up_job(OwnerScan *scan);
 extern void scan_fetch_suspects(OwnerScan *scan);
+extern void scan_require_roots(OwnerScan *scan);	/* an error when one with suspects is in doubt */
 extern void scan_drop_suspects(OwnerScan *scan);
 
 /* The next judged row, with all that is known by now about its root. */

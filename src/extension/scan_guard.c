@@ -167,6 +167,24 @@ scan_fetch_suspects(OwnerScan *scan)
 }
 
 void
+scan_require_roots(OwnerScan *scan)
+{
+	for (int i = 0; i < scan->roots->n; i++)
+	{
+		const Root *root = &scan->roots->roots[i];
+
+		if (root->verdict == MP_PRESENT || root->files == 0)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_IO_ERROR),
+				 errmsg("the files below \"%s\" could not be looked at again: %s", root->name,
+						reason_text(root->reason, root->err)),
+				 errdetail("Nothing was changed; the job is still held."),
+				 errhint("Approve it again when the root is back.")));
+	}
+}
+
+void
 scan_drop_suspects(OwnerScan *scan)
 {
 	Arguments	a = {0};
