@@ -27,6 +27,7 @@ struct Renewal
 	MemoryContext context;
 	RootTable  *roots;
 	Root	   *root;
+	const char *owner;
 	SampleFile *files;
 	int			n;
 	int			n_known;
@@ -100,6 +101,7 @@ renew_ask(MemoryContext parent, RootTable *roots, Root *root, const char *owner)
 	renewal->context = context;
 	renewal->roots = roots;
 	renewal->root = root;
+	renewal->owner = pstrdup(owner);
 	choose_sample(renewal, owner);
 	recall_sample(renewal);
 	MemoryContextSwitchTo(old);
@@ -149,6 +151,17 @@ renew_read(Renewal *renewal)
 	found_free(found);
 }
 
+static void
+tell_found_for_one(const Root *root)
+{
+	ereport(NOTICE,
+			(errmsg("root \"%s\" is on another file system or folder now, and holds this owner's files",
+					root->name),
+			 errdetail("Other owners have files below it too; a scan of theirs looks for itself."),
+			 errhint("If it is the library now, call missing_photos.accept_root('%s').",
+					 root->name)));
+}
+
 void
 renew_keep(Renewal *renewal)
 {
@@ -158,6 +171,12 @@ renew_keep(Renewal *renewal)
 
 	if (root->verdict != MP_PRESENT)
 		return;
+	/* A disk with one owner's photos alone, or not all copied yet, isn't the others' library. */
+	if (roots_others_have_files(root, "", renewal->owner))
+	{
+		tell_found_for_one(root);
+		return;
+	}
 	argument_text(&a, root->name);
 	argument_text(&a, facts->fs_type);
 	argument_text(&a, facts->fs_source);

@@ -1,7 +1,8 @@
 /*
  * renew.h: a root that isn't what was registered, but holds the library all the same: the disk was
  * replaced, the file system restored, the machine moved.  A sample of files that we know decides,
- * by size and modification time.
+ * by size and modification time.  They are one owner's files and decide for that owner: the root is
+ * registered anew only when nobody else has files below it.
  *
  * Three steps, so that the disk is read between transactions: renew_ask (SQL), renew_read (disk),
  * renew_keep (SQL).

@@ -364,17 +364,13 @@ roots_argument_mounts(Arguments *a, const RootFacts *facts)
 	argument_columns(a, columns);
 }
 
-/*
- * Whether anybody else has files below a mount, by the library as far as the caller sees it, or by
- * what earlier scans noted.
- */
-static bool
-others_have_files(const Root *root, const RootMount *mount, const char *owner)
+bool
+roots_others_have_files(const Root *root, const char *below, const char *owner)
 {
 	Arguments	a = {0};
 
 	argument_text(&a, owner);
-	argument_text(&a, psprintf("%s/%s/", root->app_path, mount->path));
+	argument_text(&a, psprintf("%s/%s", root->app_path, below));
 	call_as_owner("SELECT missing_photos.others_know_folder($1, $2)", &a);
 	if (result_bool(0, 1))
 		return true;
@@ -394,7 +390,7 @@ static bool
 is_settled(const Root *root, const RootMount *mount, const char *owner)
 {
 	return is_odd(mount) && mount->files > 0 && mount->missing == 0 &&
-		!others_have_files(root, mount, owner);
+		!roots_others_have_files(root, psprintf("%s/", mount->path), owner);
 }
 
 /*

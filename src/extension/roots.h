@@ -95,6 +95,12 @@ extern void roots_see(const RootTable *table, const FileRow *row);
 extern void roots_conclude(const RootTable *table, const FileRow *row, Judgement *judgement);
 
 /*
+ * Whether anybody but this owner has files below a folder of a root ("" or with a slash at its end),
+ * by the library as far as the caller sees it, or by what earlier scans noted.
+ */
+extern bool roots_others_have_files(const Root *root, const char *below, const char *owner);
+
+/*
  * Writes what was found to the registered roots, where it is news.  After a scan (of an owner, else
  * NULL) that also covers mounts: one whose files are all where they should be is registered or
  * forgotten.
