@@ -65,7 +65,7 @@ COMMENT ON FUNCTION missing_photos.note_folders IS
 	'notes that all files of these folders have their identity noted';
 
 CREATE FUNCTION missing_photos.belief(
-	photos text[], files text[], sizes bigint[], mtimes bigint[])
+	owner text, photos text[], files text[], sizes bigint[], mtimes bigint[])
 RETURNS TABLE (ordinal integer, known boolean, same boolean, was_main boolean, main_after text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -77,7 +77,8 @@ AS $$
 	  FROM unnest(photos, files, sizes, mtimes)
 	       WITH ORDINALITY AS back (photo, file, size, mtime_ns, ordinal)
 	  LEFT JOIN missing_photos.file_identity AS known ON known.file = back.file
-	  LEFT JOIN missing_photos.loss AS lost ON lost.photo = back.photo AND lost.file = back.file
+	  LEFT JOIN missing_photos.loss AS lost
+	    ON lost.owner = belief.owner AND lost.photo = back.photo AND lost.file = back.file
 $$;
 COMMENT ON FUNCTION missing_photos.belief IS
 	'for files that are back: whether we knew what they looked like, whether they still do (size and modification time), and what their photo lost with them';

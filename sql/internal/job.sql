@@ -28,6 +28,21 @@ END
 $$;
 COMMENT ON FUNCTION missing_photos.begin_job IS 'creates a job''s row or takes an earlier one up';
 
+CREATE FUNCTION missing_photos.fail_abandoned_jobs(job_id uuid, owner text, reason text)
+RETURNS SETOF uuid
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Whoever calls this holds the owner's lock, so whoever ran them is gone.
+	UPDATE missing_photos.job AS j
+	   SET state = 'failed', error = reason, finished_at = clock_timestamp()
+	 WHERE j.owner = fail_abandoned_jobs.owner AND j.state = 'running'
+	   AND j.job_id <> fail_abandoned_jobs.job_id
+	RETURNING j.job_id
+$$;
+COMMENT ON FUNCTION missing_photos.fail_abandoned_jobs IS
+	'ends jobs of an owner whose sessions ended before they did';
+
 CREATE FUNCTION missing_photos.progress_job(job_id uuid, done integer, total integer)
 RETURNS void
 LANGUAGE sql VOLATILE

@@ -45,7 +45,8 @@ AS $$
 	), found AS (
 		DELETE FROM missing_photos.loss AS lost
 		 USING back
-		 WHERE lost.photo = back.photo AND lost.file = back.file
+		 WHERE lost.owner = record_returns.owner
+		   AND lost.photo = back.photo AND lost.file = back.file
 	)
 	INSERT INTO missing_photos.finding
 		(job_id, owner, photo, file, path, old_state, new_state)
@@ -68,14 +69,15 @@ $$;
 COMMENT ON FUNCTION missing_photos.losses IS
 	'the links an owner, or one photo, lost to scans, as parallel arrays';
 
-CREATE FUNCTION missing_photos.forget_losses(photos text[], files text[])
+CREATE FUNCTION missing_photos.forget_losses(owner text, photos text[], files text[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	DELETE FROM missing_photos.loss AS lost
 	 USING unnest(photos, files) AS back (photo, file)
-	 WHERE lost.photo = back.photo AND lost.file = back.file
+	 WHERE lost.owner = forget_losses.owner
+	   AND lost.photo = back.photo AND lost.file = back.file
 $$;
 COMMENT ON FUNCTION missing_photos.forget_losses IS
 	'forgets losses that the application itself made good';

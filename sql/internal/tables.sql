@@ -113,9 +113,8 @@ CREATE TABLE missing_photos.loss (
 	reason     text,
 	job_id     uuid,
 	lost_at    timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	PRIMARY KEY (photo, file)
+	PRIMARY KEY (owner, photo, file)
 );
-CREATE INDEX loss_owner ON missing_photos.loss (owner);
 CREATE INDEX loss_file ON missing_photos.loss (file);
 COMMENT ON TABLE missing_photos.loss IS
 	'links between photos and files that a scan took away, kept until the file is back';

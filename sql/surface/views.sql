@@ -126,7 +126,8 @@ CREATE VIEW missing_files WITH (security_barrier) AS
 		  FROM (SELECT DISTINCT owner, file, path FROM flagged) AS f
 		  JOIN missing_photos.loss AS l ON l.file = f.file AND l.owner = f.owner
 		  LEFT JOIN missing_photos.file_doubt AS d
-		    ON d.photo = l.photo AND d.file = l.file AND d.state = 'missing'
+		    ON d.owner = l.owner AND d.photo = l.photo AND d.file = l.file
+		   AND d.state = 'missing'
 		UNION ALL
 		SELECT f.owner, f.photo, f.file, f.path, 'missing', NULL, NULL, NULL
 		  FROM flagged AS f
@@ -138,7 +139,7 @@ CREATE VIEW missing_files WITH (security_barrier) AS
 		  FROM missing_photos.file_doubt AS d
 		 WHERE missing_photos.sees_pair(d.photo, d.file)
 		   AND NOT EXISTS (SELECT FROM missing_photos.loss AS l
-		                    WHERE l.photo = d.photo AND l.file = d.file)
+		                    WHERE l.owner = d.owner AND l.photo = d.photo AND l.file = d.file)
 		UNION ALL
 		SELECT r.owner, b.photo, b.file, b.path, 'unreachable', r.reason, r.since, r.job_id
 		  FROM missing_photos.root_doubt AS r

@@ -232,10 +232,22 @@ judge_is_busy(const Judge *judge)
 	return judge->n_under_way == MAX_UNDER_WAY;
 }
 
+/* A verb that didn't look at its roots beforehand has each looked at before it is first asked. */
+static void
+look_at_root(Judge *judge, Root *root)
+{
+	if (root->looked_at)
+		return;
+	while (judge->n_under_way > 0)
+		wait_for_answer(judge);
+	roots_look(root);
+}
+
 static void
 send_batch(Judge *judge, Batch *batch)
 {
 	judge->filling[batch->root_number] = NULL;
+	look_at_root(judge, batch->root);
 	while (judge_is_busy(judge))
 		wait_for_answer(judge);
 	if (batch->root->verdict != MP_PRESENT)
@@ -270,6 +282,8 @@ judge_add(Judge *judge, const FileRow *row)
 	number = root - judge->roots->roots;
 	if (judge->mode == JUDGE_NEWS && !is_news_when_present(row))
 		root->files++;
+	if (judge->mode == JUDGE_NEWS && row->flags == 0)
+		root->changeable++;
 	if (root->verdict != MP_PRESENT)
 	{
 		report_unreachable(judge, row, number);
@@ -285,25 +299,9 @@ judge_add(Judge *judge, const FileRow *row)
 		send_batch(judge, batch);
 }
 
-/*
- * A verb that didn't look at its roots beforehand has them looked at here, while nothing is under
- * way yet: it has so few rows that no batch was sent before.
- */
-static void
-look_at_roots(Judge *judge)
-{
-	for (int i = 0; i < judge->roots->n; i++)
-		if (judge->filling[i] != NULL && !judge->roots->roots[i].looked_at)
-		{
-			Assert(judge->n_under_way == 0);
-			roots_look(&judge->roots->roots[i]);
-		}
-}
-
 void
 judge_finish(Judge *judge)
 {
-	look_at_roots(judge);
 	for (int i = 0; i < judge->roots->n; i++)
 		if (judge->filling[i] != NULL)
 			send_batch(judge, judge->filling[i]);

@@ -65,7 +65,7 @@ library_stream_linked(Stream *stream, const char *owner)
  * so a second look at the few losses is cheap.
  */
 static void
-forget_made_good(const Arguments *losses)
+forget_made_good(const Arguments *losses, const char *owner)
 {
 	Arguments	a = *losses;
 	Columns    *good;
@@ -84,8 +84,9 @@ forget_made_good(const Arguments *losses)
 		columns_set_cstring(good, 1, result_text(i, 2));
 	}
 	memset(&a, 0, sizeof(a));
+	argument_text(&a, owner);
 	argument_columns(&a, good);
-	call_as_owner("SELECT missing_photos.forget_losses($1, $2)", &a);
+	call_as_owner("SELECT missing_photos.forget_losses($1, $2, $3)", &a);
 	columns_free(good);
 }
 
@@ -131,7 +132,7 @@ library_stream_lost(Stream *stream, const char *owner, const char *photo)
 	Arguments	a = {0};
 
 	load_losses(&a, owner, photo);
-	forget_made_good(&a);
+	forget_made_good(&a, owner);
 	argument_text(&a, photo != NULL ? photo : owner);
 	stream_fetch(stream, photo != NULL ?
 				 STREAM_LOST("SELECT t.photo, t.main, false"

@@ -106,9 +106,10 @@ ask_memory(Restore *restore)
 {
 	Arguments	a = {0};
 
+	argument_text(&a, restore->changes->owner);
 	argument_columns(&a, restore->questions);
 	call_as_owner("SELECT ordinal, known, same, was_main, main_after"
-				  "  FROM missing_photos.belief($1, $2, $3, $4)", &a);
+				  "  FROM missing_photos.belief($1, $2, $3, $4, $5)", &a);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		isnull;

@@ -49,6 +49,7 @@ typedef struct Root
 	MpReason	reason;
 	int			err;
 	int64		files;			/* of the library below it, those held as missing left out */
+	int64		changeable;		/* of these, those a scan may flag */
 	int64		missing;		/* of these, not found */
 } Root;
 

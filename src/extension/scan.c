@@ -408,6 +408,7 @@ missing_photos_approve_job(PG_FUNCTION_ARGS)
 	owner = require_held_job(fcinfo);
 	scan_lock_take(owner, false);
 	scan = make_scan(context, owner, FUNCTION_BATCH, true, fcinfo->args[0], false);
+	scan->approved = true;
 	run_approved(scan);
 	SPI_finish();
 	MemoryContextSwitchTo(context);

@@ -21,6 +21,7 @@ typedef struct OwnerScan
 	MemoryContext round_context;	/* of a batch being acted on */
 	bool		commits;		/* a procedure that may commit, and does after each step */
 	bool		force;
+	bool		approved;		/* the second half of a held scan */
 	int			batch_size;
 	const char *owner;
 	RootTable  *roots;

@@ -69,19 +69,19 @@ would_be_flagged(const FoundRow *found)
 }
 
 static bool
-is_too_much(const Root *root)
+is_too_much(int64 missing, int64 files)
 {
-	return root->missing > setting_max_missing_files &&
-		root->missing * 100 > root->files * setting_max_missing_percent;
+	return missing > setting_max_missing_files &&
+		missing * 100 > files * setting_max_missing_percent;
 }
 
 static void
-warn_held(const OwnerScan *scan, const Root *root)
+hold(OwnerScan *scan, int64 missing, int64 files, const char *where)
 {
+	scan->held = true;
 	ereport(WARNING,
 			(errmsg("the scan is held: " INT64_FORMAT " of " INT64_FORMAT
-					" files below \"%s\" would be flagged as missing",
-					root->missing, root->files, root->name),
+					" files %s would be flagged as missing", missing, files, where),
 			 errdetail("Nothing was changed."),
 			 errhint("Look whether the files are really gone; then SELECT "
 					 "missing_photos.approve_job('%s') or missing_photos.cancel_job.",
@@ -91,19 +91,31 @@ warn_held(const OwnerScan *scan, const Root *root)
 void
 scan_weigh(OwnerScan *scan)
 {
+	int64		without_path = 0;
 	FoundRow	next;
 
 	found_rewind(scan->found);
 	while (scan_next(scan, scan->found, &next))
-		if (would_be_flagged(&next) && next.judgement.root >= 0)
+	{
+		if (!would_be_flagged(&next))
+			continue;
+		if (next.judgement.root >= 0)
 			scan->roots->roots[next.judgement.root].missing++;
-	for (int i = 0; i < scan->roots->n && !scan->force; i++)
-		if (is_too_much(&scan->roots->roots[i]))
-		{
-			scan->held = true;
-			warn_held(scan, &scan->roots->roots[i]);
-		}
+		else
+			without_path++;
+	}
 	found_rewind(scan->found);
+	if (scan->force)
+		return;
+	for (int i = 0; i < scan->roots->n; i++)
+	{
+		const Root *root = &scan->roots->roots[i];
+
+		if (is_too_much(root->missing, root->changeable))
+			hold(scan, root->missing, root->changeable, psprintf("below \"%s\"", root->name));
+	}
+	if (is_too_much(without_path, scan->files))
+		hold(scan, without_path, scan->files, "without a path");
 }
 
 void
@@ -214,7 +226,8 @@ scan_confirm(OwnerScan *scan, Columns **rows)
 	Columns    *confirmed;
 	Arguments	a = {0};
 
-	if (!settings_ask_confirmation() || (*rows)->n_rows == 0)
+	/* A person's approval confirms. */
+	if (!settings_ask_confirmation() || scan->approved || (*rows)->n_rows == 0)
 		return;
 	confirmed = apply_missing_columns(CurrentMemoryContext);
 	argument_text(&a, scan->owner);

@@ -4,6 +4,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "learn.h"
@@ -56,6 +57,27 @@ scan_close(OwnerScan *scan)
 	scan->again = NULL;
 }
 
+/* Ends this owner's jobs whose sessions were terminated, in the application's job table too. */
+static void
+fail_abandoned_jobs(OwnerScan *scan)
+{
+	const char *reason = "the session that ran it ended before it did";
+	Arguments	a = {0};
+	uint64		n;
+	Datum	   *jobs;
+
+	argument_job(&a, scan);
+	argument_text(&a, scan->owner);
+	argument_text(&a, reason);
+	call_as_owner("SELECT missing_photos.fail_abandoned_jobs($1, $2, $3)::text", &a);
+	n = SPI_processed;
+	jobs = palloc((n + 1) * sizeof(Datum));
+	for (uint64 i = 0; i < n; i++)
+		jobs[i] = DirectFunctionCall1(uuid_in, CStringGetDatum(result_text(i, 1)));
+	for (uint64 i = 0; i < n; i++)
+		library_job(jobs[i], scan->owner, "failed", 0, 0, reason);
+}
+
 void
 scan_begin_job(OwnerScan *scan)
 {
@@ -67,6 +89,7 @@ scan_begin_job(OwnerScan *scan)
 	argument_text(&a, GetUserNameFromId(GetUserId(), false));
 	call_as_owner("SELECT missing_photos.begin_job($1, $2, $3, $4::name)", &a);
 	library_job(scan->changes.job_id, scan->owner, "started", 0, 0, NULL);
+	fail_abandoned_jobs(scan);
 	MemoryContextSwitchTo(scan->context);
 	scan->roots = roots_load();
 	folders_load(scan->folders, scan->owner);

@@ -68,7 +68,7 @@ settings_define(void)
 							"unreachable, and so is everything below the same root.",
 							&setting_probe_timeout,
 							30000, 100, INT_MAX,
-							PGC_USERSET, GUC_UNIT_MS, NULL, NULL, NULL);
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("missing_photos.probe_idle",
 							"How long a session's probe process waits for work before it ends.",
 							"The next request starts another. 0 keeps it for the whole session.",
