@@ -53,7 +53,7 @@ sub new_case
 sub mount
 {
     my (@arguments) = @_;
-    MissingPhotos::Privileged::as_root('mount', @arguments);
+    MissingPhotos::Privileged::mount_device(@arguments);
     MissingPhotos::Privileged::at_end('umount', '-l', $arguments[-1]);
 }
 

@@ -64,7 +64,7 @@ sub attach
 sub mount
 {
     my ($name) = @_;
-    as_root('mount', $name, "$base/root/usb");
+    MissingPhotos::Privileged::mount_device($name, "$base/root/usb");
     MissingPhotos::Privileged::at_end('umount', '-l', "$base/root/usb");
     as_root('chmod', '0777', "$base/root/usb");
 }

@@ -59,8 +59,15 @@ sub verbs_are_called
     my $photo = $case->photo_of('album1/1.jpg');
     my $body = "BEGIN
         IF id > 16000 AND id % 10 = 0 THEN PERFORM check_files('$photo'); END IF; RETURN true; END";
-    like(scan_with_policy($body, 'SELECT FROM scan_missing(7)'),
-        qr/ERROR:  55006: a scan of this session is reading the disk/, 'a policy that calls a verb');
+    # Now and then the disk has answered before the policy's turn; then nothing is in its way.
+    my $answer = '';
+    for (1 .. 10)
+    {
+        $answer = scan_with_policy($body, 'SELECT FROM scan_missing(7)');
+        last if $answer ne '';
+    }
+    like($answer, qr/ERROR:  55006: a scan of this session is reading the disk/,
+        'a policy that calls a verb');
     (my $catching = $body) =~ s/RETURN true; END/RETURN true;
         EXCEPTION WHEN object_in_use THEN RETURN true; END/;
     is(scan_with_policy($catching, 'SELECT files, missing, unreachable FROM scan_missing(7)'),

@@ -36,6 +36,17 @@ sub as_root
     die "@command: exit $answer->{status}: $answer->{output}" if $answer->{status} != 0;
     return $answer->{output};
 }
+# A loop device another one of which was just let go can be unreadable for a moment.
+sub mount_device
+{
+    my (@arguments) = @_;
+    for my $try (1 .. 10)
+    {
+        return if eval { as_root('mount', @arguments); 1 };
+        die $@ if $try == 10 || $@ !~ /superblock/;
+        select(undef, undef, undef, 0.2);
+    }
+}
 sub start_as_root { return ask({ start => [@_] })->{pid}; }
 sub kill_as_root { return ask({ kill => $_[0] })->{status}; }
 sub at_end { return ask({ at_end => [@_] })->{status}; }
