@@ -20,7 +20,7 @@ BEGIN
 	ELSE
 		UPDATE missing_photos.job AS j
 		   SET role = begin_job.role, state = 'running', started_at = clock_timestamp(),
-		       finished_at = NULL, done = 0, total = 0, error = NULL
+		       finished_at = NULL, done = 0, total = 0, error = NULL, result = '{}'
 		 WHERE j.job_id = begin_job.job_id;
 		DELETE FROM missing_photos.suspect AS s WHERE s.job_id = begin_job.job_id;
 	END IF;
@@ -28,17 +28,17 @@ END
 $$;
 COMMENT ON FUNCTION missing_photos.begin_job IS 'creates a job''s row or takes an earlier one up';
 
-CREATE FUNCTION missing_photos.fail_abandoned_jobs(job_id uuid, owner text, reason text)
-RETURNS SETOF uuid
+CREATE FUNCTION missing_photos.fail_abandoned_jobs(of_job uuid, of_owner text, reason text)
+RETURNS TABLE (job_id uuid, kind text)
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- Whoever calls this holds the owner's lock, so whoever ran them is gone.
 	UPDATE missing_photos.job AS j
 	   SET state = 'failed', error = reason, finished_at = clock_timestamp()
-	 WHERE j.owner = fail_abandoned_jobs.owner AND j.state = 'running'
-	   AND j.job_id <> fail_abandoned_jobs.job_id
-	RETURNING j.job_id
+	 WHERE j.owner = of_owner AND j.state = 'running'
+	   AND j.job_id <> of_job
+	RETURNING j.job_id, j.kind
 $$;
 COMMENT ON FUNCTION missing_photos.fail_abandoned_jobs IS
 	'ends jobs of an owner whose sessions ended before they did';
@@ -55,8 +55,7 @@ $$;
 COMMENT ON FUNCTION missing_photos.progress_job IS 'notes how far a job is';
 
 CREATE FUNCTION missing_photos.end_job(
-	job_id uuid, owner text, state text, error text, photos bigint, files bigint,
-	missing bigint, restored bigint, unreachable bigint, invalid bigint)
+	job_id uuid, owner text, state text, error text, result jsonb)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -65,9 +64,7 @@ AS $$
 	UPDATE missing_photos.job AS j
 	   SET state = end_job.state, error = end_job.error, finished_at = clock_timestamp(),
 	       done = CASE WHEN end_job.state = 'finished' THEN j.total ELSE j.done END,
-	       photos = end_job.photos, files = end_job.files, missing = end_job.missing,
-	       restored = end_job.restored, unreachable = end_job.unreachable,
-	       invalid = end_job.invalid
+	       result = end_job.result
 	 WHERE j.job_id = end_job.job_id AND j.owner = end_job.owner
 $$;
 COMMENT ON FUNCTION missing_photos.end_job IS 'notes how a job ended';

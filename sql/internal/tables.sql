@@ -152,16 +152,12 @@ CREATE TABLE missing_photos.job (
 	finished_at timestamptz,
 	done        integer     NOT NULL DEFAULT 0,
 	total       integer     NOT NULL DEFAULT 0,
-	photos      bigint      NOT NULL DEFAULT 0,
-	files       bigint      NOT NULL DEFAULT 0,
-	missing     bigint      NOT NULL DEFAULT 0,
-	restored    bigint      NOT NULL DEFAULT 0,
-	unreachable bigint      NOT NULL DEFAULT 0,
-	invalid     bigint      NOT NULL DEFAULT 0,
+	result      jsonb       NOT NULL DEFAULT '{}',
 	error       text
 );
 CREATE INDEX job_owner ON missing_photos.job (owner, started_at);
-COMMENT ON TABLE missing_photos.job IS 'scans and what came of them';
+COMMENT ON TABLE missing_photos.job IS 'scans, relinks and deletions, and what came of them';
+COMMENT ON COLUMN missing_photos.job.result IS 'what the job counted, by its kind';
 
 CREATE TABLE missing_photos.finding (
 	id        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

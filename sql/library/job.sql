@@ -71,7 +71,9 @@ DECLARE
 		ELSE pg_catalog.jsonb_build_object() END;
 	ours pg_catalog.bool;
 BEGIN
-	IF my.code IS NULL THEN
+	IF $3 {=} 'relink' THEN
+		RETURN;  -- no application has a code for it
+	ELSIF my.code IS NULL THEN
 		RAISE EXCEPTION 'there is no job of kind "%"', $3 USING ERRCODE = 'invalid_parameter_value';
 	END IF;
 	SELECT j.{job.owner} {=} $2::{job.owner:type} AND j.{job.type} {=} my.code INTO ours

@@ -200,13 +200,18 @@ COMMENT ON FUNCTION photo_stats IS
 
 CREATE VIEW missing_photos.jobs WITH (security_barrier) AS
 	SELECT j.job_id, j.kind, j.owner, j.role, j.state, j.started_at, j.finished_at, j.done, j.total,
-	       j.photos, j.files, j.missing, j.restored, j.unreachable, j.invalid,
+	       c.photos, c.files, c.missing, c.restored, c.unreachable, c.invalid,
 	       (SELECT pg_catalog.count(*) FROM missing_photos.suspect AS s
 	         WHERE s.job_id = j.job_id) AS suspects,
 	       j.error
 	  FROM missing_photos.job AS j
+	 CROSS JOIN LATERAL pg_catalog.jsonb_to_record(j.result)
+	       AS c (photos bigint, files bigint, missing bigint, restored bigint, unreachable bigint,
+	             invalid bigint)
 	 WHERE j.owner IN (SELECT missing_photos.seen_owners());
 COMMENT ON VIEW missing_photos.jobs IS 'scans and what came of them';
 COMMENT ON COLUMN missing_photos.jobs.state IS 'running, finished, failed, held or cancelled';
 COMMENT ON COLUMN missing_photos.jobs.done IS 'pages of files judged';
+COMMENT ON COLUMN missing_photos.jobs.missing IS
+	'files newly flagged; NULL, like the other counts, until the job has ended';
 COMMENT ON COLUMN missing_photos.jobs.suspects IS 'files a held scan would flag';

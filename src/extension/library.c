@@ -153,16 +153,17 @@ library_photo_count(const char *owner)
 }
 
 void
-library_job(Datum job_id, const char *owner, const char *state, int done, int total,
-			const char *error)
+library_job(Datum job_id, const char *owner, const char *kind, const char *state,
+			int done, int total, const char *error)
 {
 	Arguments	a = {0};
 
 	argument_datum(&a, UUIDOID, job_id);
 	argument_text(&a, owner);
+	argument_text(&a, kind);
 	argument_text(&a, state);
 	argument_int4(&a, done);
 	argument_int4(&a, total);
 	argument_text(&a, error);
-	call_as_caller("SELECT missing_photos.library_job($1, $2, 'scan', $3, $4, $5, $6)", &a);
+	call_as_caller("SELECT missing_photos.library_job($1, $2, $3, $4, $5, $6, $7)", &a);
 }

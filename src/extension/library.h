@@ -25,7 +25,7 @@ extern void library_stream_lost(Stream *stream, const char *owner, const char *p
 extern int64 library_photo_count(const char *owner);
 
 /* Keeps the application's job table in step; states as library_job has them. */
-extern void library_job(Datum job_id, const char *owner, const char *state, int done, int total,
-						const char *error);
+extern void library_job(Datum job_id, const char *owner, const char *kind, const char *state,
+						int done, int total, const char *error);
 
 #endif							/* MISSING_PHOTOS_LIBRARY_H */

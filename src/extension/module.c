@@ -4,7 +4,8 @@
  * A map of src/extension, from the functions people call down to the process that reads the disk:
  *
  *   scan.c  check_files.c  file_hash.c  add_root.c    the verbs, one file each
- *   scan_steps.c  scan_guard.c  scan_lock.c    the steps of a scan; what may hold it; one per owner
+ *   scan_steps.c  scan_guard.c   the steps of a scan; what may hold it
+ *   job.c  owner_lock.c    running steps with commits, the job's row; one job per owner
  *   learn.c  folders.c     what healthy files look like, noted for later, and where any are new
  *   restore.c  renew.c     whether a file that is back, or a root that changed, is believed
  *   twins.c                missing files that were probably renamed
@@ -17,6 +18,7 @@
  *   digest.c  reasons.c    a file's content; verdicts in words
  *   sql_calls.c  columns.c  owner_rights.c    SQL, arrays for it, acting as the extension's owner
  *   probe_client.c         requests and answers, deadlines, cancel
+ *   probe_messages.c  probe_terms.c    whole messages; what the probe was told
  *   probe_process.c        starting and ending the probe
  *   settings.c  compat.h   settings; differences between server versions
  *

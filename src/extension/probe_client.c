@@ -17,11 +17,8 @@
 #include "postgres.h"
 
 #include <errno.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "access/xact.h"
-#include "common/hashfn.h"
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -32,7 +29,9 @@
 
 #include "compat.h"
 #include "probe_client.h"
+#include "probe_messages.h"
 #include "probe_process.h"
+#include "probe_terms.h"
 #include "settings.h"
 
 struct ProbeRequest
@@ -57,27 +56,8 @@ static ProbeRequest *sending = NULL;	/* the first request not wholly written yet
 static uint32 wait_event = 0;
 static TimestampTz last_sign = 0;	/* when the probe was last heard, or given its first task */
 
-/* What the probe may read: a count and paths, each ended by a NUL. */
-static int	n_confined = 0;
-static char *confined = NULL;
-static size_t confined_length = 0;
-
-/* What was remembered of this probe; gone with it. */
-typedef struct Memory
-{
-	uint64		name;
-	uint64		value;
-} Memory;
-
-static Memory memories[64];
-static int	n_memories = 0;
-
-/* What has arrived of the next message. */
-static unsigned char head[MP_HEADER_SIZE];
-static size_t head_length = 0;
 static MpHeader header;
-static unsigned char *body = NULL;
-static size_t body_length = 0;
+static const unsigned char *body = NULL;
 
 static void
 free_request(ProbeRequest *request)
@@ -94,16 +74,6 @@ drop_request(ProbeRequest *request)
 	free_request(request);
 }
 
-static void
-forget_input(void)
-{
-	head_length = 0;
-	body_length = 0;
-	if (body != NULL)
-		pfree(body);
-	body = NULL;
-}
-
 /* Ends the connection, keeping the requests. */
 static void
 disconnect(void)
@@ -111,8 +81,8 @@ disconnect(void)
 	if (probe != PGINVALID_SOCKET)
 		probe_process_release(probe);
 	probe = PGINVALID_SOCKET;
-	n_memories = 0;
-	forget_input();
+	terms_forget();
+	messages_forget();
 }
 
 void
@@ -216,58 +186,20 @@ enqueue(ProbeRequest *request)
 void
 probe_confine(int n, const char *const *paths)
 {
-	size_t		length = 0;
-	char	   *list;
-	char	   *at;
-
 	if (n_outstanding > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("a scan of this session is reading the disk"),
 				 errhint("A trigger, policy or view that the scan itself runs can't call functions "
 						 "that read the disk.")));
-	for (int i = 0; i < n; i++)
-		length += strlen(paths[i]) + 1;
-	at = list = MemoryContextAlloc(TopMemoryContext, length + 1);
-	for (int i = 0; i < n; i++)
-		at = strcpy(at, paths[i]) + strlen(paths[i]) + 1;
-	if (n == n_confined && length == confined_length && memcmp(list, confined, length) == 0)
-	{
-		pfree(list);
-		return;
-	}
-	probe_abandon();
-	if (confined != NULL)
-		pfree(confined);
-	confined = list;
-	confined_length = length;
-	n_confined = n;
-}
-
-static void
-write_confinement(MpWriter *w)
-{
-	const char *at = confined;
-
-	mp_write_u32(w, n_confined);
-	for (int i = 0; i < n_confined; i++)
-	{
-		mp_write_str(w, at, strlen(at));
-		at += strlen(at) + 1;
-	}
+	if (terms_set(n, paths))
+		probe_abandon();
 }
 
 bool
 probe_remember(const char *name, uint64 value)
 {
-	uint64		key = hash_bytes_extended((const unsigned char *) name, strlen(name), 0);
-
-	for (int i = 0; i < n_memories; i++)
-		if (memories[i].name == key)
-			return memories[i].value == value;
-	if (n_memories < (int) lengthof(memories))
-		memories[n_memories++] = (Memory) {key, value};
-	return true;
+	return terms_remember(name, value);
 }
 
 /* Starts a probe and says hello; the greeting goes before every other request. */
@@ -286,23 +218,12 @@ connect_probe(void)
 	hello = new_request(MP_HELLO);
 	mp_write_u32(&hello->message, setting_probe_idle);
 	mp_write_u32(&hello->message, setting_probe_threads);
-	write_confinement(&hello->message);
+	terms_write(&hello->message);
 	mp_write_message_end(&hello->message);
 	dlist_push_head(&outstanding, &hello->node);
 	n_outstanding++;
 	sending = hello;
 	last_sign = GetCurrentTimestamp();
-}
-
-/* Whether the other end is still there: an idle probe may have gone since we last asked. */
-static bool
-probe_is_gone(void)
-{
-	char		byte;
-	ssize_t		rc = recv(probe, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-
-	/* Something to read while nothing is under way is its good-bye. */
-	return rc >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
 static void write_some(void);
@@ -322,7 +243,8 @@ probe_send(void)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory for a request to the probe")));
 	}
-	if (probe != PGINVALID_SOCKET && n_outstanding == 0 && probe_is_gone())
+	/* An idle probe may have gone since we last asked. */
+	if (probe != PGINVALID_SOCKET && n_outstanding == 0 && messages_ended(probe))
 		disconnect();
 	if (probe == PGINVALID_SOCKET)
 		connect_probe();
@@ -395,63 +317,10 @@ probe_ended(void)
 static void
 write_some(void)
 {
-	while (sending != NULL)
-	{
-		ssize_t		rc = send(probe, sending->message.data + sending->sent,
-							  sending->message.length - sending->sent,
-							  MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (rc < 0)
-		{
-			if (errno == EINTR)
-				continue;
-			/* Anything but a full socket shows when we read: the probe has ended. */
-			return;
-		}
-		sending->sent += rc;
-		if (sending->sent == sending->message.length)
-			sending = dlist_has_next(&outstanding, &sending->node) ?
-				dlist_container(ProbeRequest, node, dlist_next_node(&outstanding, &sending->node)) :
-				NULL;
-	}
-}
-
-/* Reads into a buffer that isn't full; returns false when nothing more is here now. */
-static bool
-read_into(unsigned char *buffer, size_t *length, size_t wanted, bool *ended)
-{
-	while (*length < wanted)
-	{
-		ssize_t		rc = recv(probe, buffer + *length, wanted - *length, MSG_DONTWAIT);
-
-		if (rc > 0)
-			*length += rc;
-		else if (rc < 0 && errno == EINTR)
-			continue;
-		else
-		{
-			*ended = (rc == 0 || (errno != EAGAIN && errno != EWOULDBLOCK));
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Reads the next whole message; false when it isn't here yet (or the probe has ended). */
-static bool
-read_message(bool *ended)
-{
-	*ended = false;
-	if (head_length < MP_HEADER_SIZE)
-	{
-		if (!read_into(head, &head_length, MP_HEADER_SIZE, ended))
-			return false;
-		if (!mp_read_header(head, &header) || header.length > MP_MAX_PAYLOAD)
-			probe_malformed();
-		body = MemoryContextAllocHuge(TopMemoryContext, header.length + 1);
-		body_length = 0;
-	}
-	return read_into(body, &body_length, header.length, ended);
+	while (sending != NULL && messages_write(probe, &sending->message, &sending->sent))
+		sending = dlist_has_next(&outstanding, &sending->node) ?
+			dlist_container(ProbeRequest, node, dlist_next_node(&outstanding, &sending->node)) :
+			NULL;
 }
 
 static ProbeRequest *
@@ -534,22 +403,26 @@ probe_poll(ProbeAnswer *answer)
 {
 	while (probe != PGINVALID_SOCKET)
 	{
-		bool		ended;
-
 		write_some();
-		if (!read_message(&ended))
+		switch (messages_read(probe, &header, &body))
 		{
-			if (!ended)
+			case MESSAGE_NOT_YET:
+				return PROBE_NOTHING;
+			case MESSAGE_HERE:
+				if (take_message(answer))
+					return PROBE_ANSWER;
+				messages_forget();
 				break;
-			if (n_outstanding > 0)
-				probe_ended();
-			else
-				disconnect();
+			case MESSAGE_NONSENSE:
+				probe_malformed();
+				break;
+			case MESSAGE_END:
+				if (n_outstanding > 0)
+					probe_ended();
+				else
+					disconnect();
+				break;
 		}
-		else if (take_message(answer))
-			return PROBE_ANSWER;
-		else
-			forget_input();
 	}
 	return PROBE_NOTHING;
 }
@@ -596,5 +469,5 @@ probe_answer_done(ProbeAnswer *answer)
 {
 	drop_request(answer->request);
 	answer->request = NULL;
-	forget_input();
+	messages_forget();
 }

@@ -1,32 +1,24 @@
 /*
- * scan.c: scan_missing and scan_missing_photos.
+ * scan.c: scan_missing and scan_missing_photos: the steps of a scan in their order.
  *
- * A scan judges everything first and writes no library row; then it applies what it found.  The
- * function does so in its caller's transaction; an error takes everything back.  The procedure
- * commits after each step, so that its progress shows, nothing is done twice over, and no
- * transaction with a snapshot is open while the disk is read; when a step fails, the step alone is
- * rolled back and the job ends as failed.
+ * A scan judges everything first and writes no library row; then it applies what it found.  job.c
+ * runs the steps, in one transaction (the function) or with a commit after each (the procedure).
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "nodes/parsenodes.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "compat.h"
 #include "library.h"
 #include "scan.h"
-#include "scan_lock.h"
+#include "owner_lock.h"
 #include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_scan_missing);
@@ -38,106 +30,27 @@ PG_FUNCTION_INFO_V1(missing_photos_cancel_job);
 
 typedef void (*ScanStep) (OwnerScan *scan);
 
-pg_noreturn static void fail(OwnerScan *scan, ErrorData *error);
-
-/*
- * Runs a step in a subtransaction, so that after an error the SPI connection is as it was before;
- * returns the error, or NULL.
- */
-static ErrorData *
-try_step(OwnerScan *scan, void (*step) (OwnerScan *scan, void *arg), void *arg)
+/* A step as job_run calls it. */
+typedef struct StepCall
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		step(scan, arg);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(scan->context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return error;
-}
-
-/*
- * Commits; returns the error when a deferred constraint or trigger objected, or NULL.  SPI has rolled
- * back and begun the next transaction then.
- */
-static ErrorData *
-try_commit(OwnerScan *scan)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ErrorData  *volatile error = NULL;
-
-	PG_TRY();
-	{
-		SPI_commit();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(scan->context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	return error;
-}
+	OwnerScan  *scan;
+	ScanStep	step;
+} StepCall;
 
 static void
-call_step(OwnerScan *scan, void *arg)
+call_step(void *arg)
 {
-	(*(ScanStep *) arg) (scan);
+	StepCall   *call = arg;
+
+	call->step(call->scan);
 }
 
 static void
 run(OwnerScan *scan, ScanStep step)
 {
-	ErrorData  *error;
+	StepCall	call = {scan, step};
 
-	MemoryContextSwitchTo(scan->round_context);
-	if (!scan->commits)
-	{
-		step(scan);
-		return;
-	}
-	error = try_step(scan, call_step, &step);
-	if (error == NULL)
-		error = try_commit(scan);
-	if (error != NULL)
-		fail(scan, error);
-}
-
-static void
-call_fail_job(OwnerScan *scan, void *arg)
-{
-	scan_fail_job(scan, ((ErrorData *) arg)->message);
-}
-
-/* Ends the job as failed and raises the error again. */
-static void
-fail(OwnerScan *scan, ErrorData *error)
-{
-	scan_close(scan);
-	SPI_rollback();
-	/* Should even this fail, the first error is the one to tell. */
-	if (try_step(scan, call_fail_job, error) == NULL)
-		(void) try_commit(scan);
-	else
-		SPI_rollback();
-	ReThrowError(error);
+	job_run(&scan->job, call_step, &call);
 }
 
 static void
@@ -210,7 +123,7 @@ run_scan(OwnerScan *scan)
 	run(scan, scan_take_doubts);
 	run_learn(scan);
 	run(scan, scan_end_job);
-	scan_close(scan);
+	scan_close(&scan->job);
 }
 
 /* The second half of a scan that was held. */
@@ -225,52 +138,28 @@ run_approved(OwnerScan *scan)
 	run(scan, scan_require_roots);
 	run(scan, scan_end_job);
 	run(scan, scan_drop_suspects);
-	scan_close(scan);
-}
-
-static Datum
-make_job_id(NullableDatum given)
-{
-	pg_uuid_t  *id = palloc(sizeof(pg_uuid_t));
-	Datum		from = given.isnull ? DirectFunctionCall1(gen_random_uuid, (Datum) 0) : given.value;
-
-	memcpy(id, DatumGetUUIDP(from), sizeof(pg_uuid_t));
-	return UUIDPGetDatum(id);
+	scan_close(&scan->job);
 }
 
 static OwnerScan *
 make_scan(MemoryContext parent, const char *owner, int batch_size, bool force,
 		  NullableDatum job_id, bool commits)
 {
-	MemoryContext context = AllocSetContextCreate(parent, "missing_photos scan",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	OwnerScan	   *scan = palloc0(sizeof(OwnerScan));
+	OwnerScan  *scan = job_make(parent, sizeof(OwnerScan), "scan", owner, job_id, commits);
+	MemoryContext old = MemoryContextSwitchTo(scan->job.context);
 
-	scan->context = context;
-	scan->round_context = AllocSetContextCreate(context, "missing_photos scan round",
-												ALLOCSET_DEFAULT_SIZES);
-	scan->commits = commits;
+	scan->job.close = scan_close;
+	scan->job.result = scan_result;
 	scan->force = force;
 	scan->batch_size = batch_size;
 	scan->twins.folders_left = TWIN_FOLDERS;
-	scan->owner = pstrdup(owner);
-	scan->folders = folders_make(context);
-	scan->doubts = apply_doubt_columns(context);
-	scan->changes.owner = scan->owner;
-	scan->changes.job_id = make_job_id(job_id);
+	scan->folders = folders_make(scan->job.context);
+	scan->doubts = apply_doubt_columns(scan->job.context);
+	scan->changes.owner = scan->job.owner;
+	scan->changes.job_id = scan->job.id;
 	scan->changes.has_job = true;
 	MemoryContextSwitchTo(old);
 	return scan;
-}
-
-static Interval *
-elapsed_since(TimestampTz start)
-{
-	Interval   *elapsed = palloc0(sizeof(Interval));
-
-	elapsed->time = GetCurrentTimestamp() - start;
-	return elapsed;
 }
 
 enum
@@ -296,7 +185,7 @@ make_result(FunctionCallInfo fcinfo, const OwnerScan *scan, TimestampTz start)
 	values[OUT_UNREACHABLE] = Int64GetDatum(scan->unreachable);
 	values[OUT_INVALID] = Int64GetDatum(scan->invalid);
 	values[OUT_HELD] = BoolGetDatum(scan->held);
-	values[OUT_ELAPSED] = IntervalPGetDatum(elapsed_since(start));
+	values[OUT_ELAPSED] = job_elapsed_since(start);
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values, nulls));
 }
 
@@ -312,29 +201,12 @@ missing_photos_scan_missing(PG_FUNCTION_ARGS)
 	SPI_connect();
 	library_check();
 	library_require_owner(owner);
-	scan_lock_take(owner, false);
+	owner_lock_take(owner, false);
 	scan = make_scan(context, owner, FUNCTION_BATCH, force, fcinfo->args[2], false);
 	run_scan(scan);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return make_result(fcinfo, scan, start);
-}
-
-/*
- * A procedure that commits can't run inside somebody's transaction, nor inside a block of PL/pgSQL
- * that catches exceptions.
- */
-static void
-require_own_transaction(FunctionCallInfo fcinfo)
-{
-	if (fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
-		castNode(CallContext, fcinfo->context)->atomic || IsSubTransaction())
-		ereport(ERROR,
-				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-				 errmsg("scan_missing_photos cannot run inside a transaction block"),
-				 errdetail("It commits after each batch."),
-				 errhint("CALL it as a statement of its own, outside BEGIN, an ORM's atomic block and "
-						 "PL/pgSQL's EXCEPTION, or use SELECT scan_missing(owner), which doesn't commit.")));
 }
 
 Datum
@@ -345,7 +217,7 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 	bool		force = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	OwnerScan	   *scan;
 
-	require_own_transaction(fcinfo);
+	job_require_own_transaction(fcinfo, "scan_missing_photos", "scan_missing");
 	owner = library_id(fcinfo, 0, "owner");
 	if (batch_size < 1)
 		ereport(ERROR,
@@ -355,7 +227,7 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	library_check();
 	library_require_owner(owner);
-	scan_lock_take(owner, true);
+	owner_lock_take(owner, true);
 	scan = make_scan(PortalContext, owner, batch_size, force, fcinfo->args[3], true);
 	PG_TRY();
 	{
@@ -363,11 +235,11 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 	}
 	PG_FINALLY();
 	{
-		scan_lock_release(scan->owner);
+		owner_lock_release(scan->job.owner);
 	}
 	PG_END_TRY();
 	SPI_finish();
-	MemoryContextDelete(scan->context);
+	MemoryContextDelete(scan->job.context);
 	PG_RETURN_VOID();
 }
 
@@ -406,7 +278,7 @@ missing_photos_approve_job(PG_FUNCTION_ARGS)
 	SPI_connect();
 	library_check();
 	owner = require_held_job(fcinfo);
-	scan_lock_take(owner, false);
+	owner_lock_take(owner, false);
 	scan = make_scan(context, owner, FUNCTION_BATCH, true, fcinfo->args[0], false);
 	scan->approved = true;
 	run_approved(scan);
@@ -426,7 +298,7 @@ missing_photos_cancel_job(PG_FUNCTION_ARGS)
 	owner = require_held_job(fcinfo);
 	argument_datum(&a, UUIDOID, PG_GETARG_DATUM(0));
 	call_as_owner("SELECT missing_photos.cancel_held_job($1)", &a);
-	library_job(PG_GETARG_DATUM(0), owner, "cancelled", 0, 0, NULL);
+	library_job(PG_GETARG_DATUM(0), owner, "scan", "cancelled", 0, 0, NULL);
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -8,6 +8,7 @@
 #include "apply.h"
 #include "folders.h"
 #include "found.h"
+#include "job.h"
 #include "judge.h"
 #include "renew.h"
 #include "restore.h"
@@ -17,13 +18,10 @@
 
 typedef struct OwnerScan
 {
-	MemoryContext context;		/* lives as long as the scan */
-	MemoryContext round_context;	/* of a batch being acted on */
-	bool		commits;		/* a procedure that may commit, and does after each step */
+	Job			job;			/* first */
 	bool		force;
 	bool		approved;		/* the second half of a held scan */
 	int			batch_size;
-	const char *owner;
 	RootTable  *roots;
 	Folders    *folders;
 	Judge	   *judge;
@@ -43,8 +41,9 @@ typedef struct OwnerScan
 	bool		more;			/* said by a step that takes part of its work at a time */
 } OwnerScan;
 
-/* Closes what an error would leave open; memory goes with its context. */
-extern void scan_close(OwnerScan *scan);
+/* The Job's callbacks. */
+extern void scan_close(Job *job);
+extern const char *scan_result(const Job *job);
 
 /*
  * The steps, in their order.  Those that set `more` are repeated while it is true.  Each runs in a
@@ -81,8 +80,5 @@ extern bool scan_next(OwnerScan *scan, Found *found, FoundRow *next);
 
 /* Takes those rows (apply_missing_columns) out that aren't gone often or long enough yet. */
 extern void scan_confirm(OwnerScan *scan, Columns **rows);
-
-/* Instead of the last, when a step failed and was rolled back. */
-extern void scan_fail_job(OwnerScan *scan, const char *error);
 
 #endif							/* MISSING_PHOTOS_SCAN_H */

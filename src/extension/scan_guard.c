@@ -27,7 +27,7 @@ scan_next(OwnerScan *scan, Found *found, FoundRow *next)
 void
 scan_look_at_roots(OwnerScan *scan)
 {
-	MemoryContextSwitchTo(scan->context);
+	MemoryContextSwitchTo(scan->job.context);
 	for (int i = 0; i < scan->roots->n; i++)
 		roots_look(&scan->roots->roots[i]);
 }
@@ -43,7 +43,7 @@ scan_ask_sample(OwnerScan *scan)
 		if (root->reason == MP_ROOT_REPLACED && !root->renewal_tried)
 		{
 			root->renewal_tried = true;
-			scan->renewal = renew_ask(scan->context, scan->roots, root, scan->owner);
+			scan->renewal = renew_ask(scan->job.context, scan->roots, root, scan->job.owner);
 		}
 	}
 	scan->more = scan->renewal != NULL;
@@ -126,9 +126,9 @@ scan_hold(OwnerScan *scan)
 	Arguments	a = {0};
 	FoundRow	next;
 
-	MemoryContextReset(scan->round_context);
-	MemoryContextSwitchTo(scan->round_context);
-	suspects = columns_make(scan->round_context, 3, types);
+	MemoryContextReset(scan->job.round_context);
+	MemoryContextSwitchTo(scan->job.round_context);
+	suspects = columns_make(scan->job.round_context, 3, types);
 	scan->more = false;
 	while (!scan->more && scan_next(scan, scan->found, &next))
 	{
@@ -152,7 +152,7 @@ scan_take_up_job(OwnerScan *scan)
 
 	argument_datum(&a, UUIDOID, scan->changes.job_id);
 	call_as_owner("SELECT missing_photos.take_up_job($1)", &a);
-	MemoryContextSwitchTo(scan->context);
+	MemoryContextSwitchTo(scan->job.context);
 	scan->roots = roots_load();
 }
 
@@ -167,11 +167,11 @@ scan_fetch_suspects(OwnerScan *scan)
 {
 	Arguments	a = {0};
 
-	MemoryContextSwitchTo(scan->context);
-	scan->found = found_make(scan->context, scan->commits);
-	scan->again = found_make(scan->context, scan->commits);
-	scan->judge = judge_make(scan->context, scan->roots, JUDGE_NEWS, found_take, scan->found);
-	scan->stream = stream_make(scan->context, scan->judge, see_suspect, scan, scan->commits);
+	MemoryContextSwitchTo(scan->job.context);
+	scan->found = found_make(scan->job.context, scan->job.commits);
+	scan->again = found_make(scan->job.context, scan->job.commits);
+	scan->judge = judge_make(scan->job.context, scan->roots, JUDGE_NEWS, found_take, scan->found);
+	scan->stream = stream_make(scan->job.context, scan->judge, see_suspect, scan, scan->job.commits);
 	argument_datum(&a, UUIDOID, scan->changes.job_id);
 	stream_fetch_as_owner(scan->stream,
 						  "SELECT s.photo, s.file, s.path, false, false"
@@ -230,7 +230,7 @@ scan_confirm(OwnerScan *scan, Columns **rows)
 	if (!settings_ask_confirmation() || scan->approved || (*rows)->n_rows == 0)
 		return;
 	confirmed = apply_missing_columns(CurrentMemoryContext);
-	argument_text(&a, scan->owner);
+	argument_text(&a, scan->job.owner);
 	argument_columns(&a, *rows);
 	argument_int4(&a, setting_confirm_scans);
 	argument_int4(&a, setting_confirm_after);

@@ -20,29 +20,17 @@ pages(const OwnerScan *scan, int64 files)
 	return (files + scan->batch_size - 1) / scan->batch_size;
 }
 
-static void
-argument_job(Arguments *a, const OwnerScan *scan)
-{
-	argument_datum(a, UUIDOID, scan->changes.job_id);
-}
-
-/* Begins work on the next batch. */
-static void
-new_round(OwnerScan *scan)
-{
-	MemoryContextReset(scan->round_context);
-	MemoryContextSwitchTo(scan->round_context);
-}
-
 static Found *
 make_found(OwnerScan *scan)
 {
-	return found_make(scan->context, scan->commits);
+	return found_make(scan->job.context, scan->job.commits);
 }
 
 void
-scan_close(OwnerScan *scan)
+scan_close(Job *job)
 {
+	OwnerScan  *scan = (OwnerScan *) job;
+
 	if (scan->stream != NULL)
 		stream_free(scan->stream);
 	if (scan->judge != NULL)
@@ -57,42 +45,13 @@ scan_close(OwnerScan *scan)
 	scan->again = NULL;
 }
 
-/* Ends this owner's jobs whose sessions were terminated, in the application's job table too. */
-static void
-fail_abandoned_jobs(OwnerScan *scan)
-{
-	const char *reason = "the session that ran it ended before it did";
-	Arguments	a = {0};
-	uint64		n;
-	Datum	   *jobs;
-
-	argument_job(&a, scan);
-	argument_text(&a, scan->owner);
-	argument_text(&a, reason);
-	call_as_owner("SELECT missing_photos.fail_abandoned_jobs($1, $2, $3)::text", &a);
-	n = SPI_processed;
-	jobs = palloc((n + 1) * sizeof(Datum));
-	for (uint64 i = 0; i < n; i++)
-		jobs[i] = DirectFunctionCall1(uuid_in, CStringGetDatum(result_text(i, 1)));
-	for (uint64 i = 0; i < n; i++)
-		library_job(jobs[i], scan->owner, "failed", 0, 0, reason);
-}
-
 void
 scan_begin_job(OwnerScan *scan)
 {
-	Arguments	a = {0};
-
-	argument_job(&a, scan);
-	argument_text(&a, "scan");
-	argument_text(&a, scan->owner);
-	argument_text(&a, GetUserNameFromId(GetUserId(), false));
-	call_as_owner("SELECT missing_photos.begin_job($1, $2, $3, $4::name)", &a);
-	library_job(scan->changes.job_id, scan->owner, "started", 0, 0, NULL);
-	fail_abandoned_jobs(scan);
-	MemoryContextSwitchTo(scan->context);
+	job_begin(&scan->job);
+	MemoryContextSwitchTo(scan->job.context);
 	scan->roots = roots_load();
-	folders_load(scan->folders, scan->owner);
+	folders_load(scan->folders, scan->job.owner);
 }
 
 static bool
@@ -109,29 +68,23 @@ static void
 note_progress(OwnerScan *scan)
 {
 	int			total = pages(scan, stream_rows(scan->stream));
-	int			done = Min(stream_fed(scan->stream) / scan->batch_size, total);
-	Arguments	a = {0};
 
-	new_round(scan);
-	argument_job(&a, scan);
-	argument_int4(&a, done);
-	argument_int4(&a, total);
-	call_as_owner("SELECT missing_photos.progress_job($1, $2, $3)", &a);
-	library_job(scan->changes.job_id, scan->owner, "running", done, total, NULL);
+	job_new_round(&scan->job);
+	job_progress(&scan->job, Min(stream_fed(scan->stream) / scan->batch_size, total), total);
 }
 
 void
 scan_fetch(OwnerScan *scan)
 {
-	MemoryContextSwitchTo(scan->context);
+	MemoryContextSwitchTo(scan->job.context);
 	scan->found = make_found(scan);
 	scan->again = make_found(scan);
-	scan->judge = judge_make(scan->context, scan->roots, JUDGE_NEWS, found_take, scan->found);
-	scan->stream = stream_make(scan->context, scan->judge, see_row, scan, scan->commits);
-	MemoryContextSwitchTo(scan->round_context);
-	library_stream_linked(scan->stream, scan->owner);
-	library_stream_lost(scan->stream, scan->owner, NULL);
-	scan->photos = library_photo_count(scan->owner);
+	scan->judge = judge_make(scan->job.context, scan->roots, JUDGE_NEWS, found_take, scan->found);
+	scan->stream = stream_make(scan->job.context, scan->judge, see_row, scan, scan->job.commits);
+	MemoryContextSwitchTo(scan->job.round_context);
+	library_stream_linked(scan->stream, scan->job.owner);
+	library_stream_lost(scan->stream, scan->job.owner, NULL);
+	scan->photos = library_photo_count(scan->job.owner);
 	note_progress(scan);
 }
 
@@ -142,7 +95,7 @@ scan_judge(OwnerScan *scan)
 	if (!scan->more)
 		judge_finish(scan->judge);
 	scan->files = stream_rows(scan->stream);
-	if (scan->commits)
+	if (scan->job.commits)
 		note_progress(scan);
 }
 
@@ -168,7 +121,7 @@ is_suspect(const OwnerScan *scan, const FoundRow *found)
 static bool
 look_again(OwnerScan *scan, Found *second)
 {
-	Judge	   *judge = judge_make(scan->round_context, scan->roots, JUDGE_ALL, found_take, second);
+	Judge	   *judge = judge_make(scan->job.round_context, scan->roots, JUDGE_ALL, found_take, second);
 	StringInfoData photo;
 	bool		more = false;
 	int			n = 0;
@@ -203,9 +156,9 @@ scan_take_missing(OwnerScan *scan)
 	Columns    *rows;
 	FoundRow	next;
 
-	new_round(scan);
-	second = found_make(scan->round_context, false);
-	rows = apply_missing_columns(scan->round_context);
+	job_new_round(&scan->job);
+	second = found_make(scan->job.round_context, false);
+	rows = apply_missing_columns(scan->job.round_context);
 	scan->more = look_again(scan, second);
 	while (scan_next(scan, second, &next))
 	{
@@ -230,8 +183,8 @@ scan_ask_back(OwnerScan *scan)
 {
 	FoundRow	next;
 
-	new_round(scan);
-	scan->restore = restore_make(scan->round_context, &scan->changes, scan->roots, scan->doubts);
+	job_new_round(&scan->job);
+	scan->restore = restore_make(scan->job.round_context, &scan->changes, scan->roots, scan->doubts);
 	while (restore_size(scan->restore) < scan->batch_size &&
 		   scan_next(scan, scan->found, &next))
 		if (next.judgement.verdict == MP_PRESENT && next.judgement.identity != NULL &&
@@ -244,14 +197,14 @@ scan_ask_back(OwnerScan *scan)
 void
 scan_read_back(OwnerScan *scan)
 {
-	MemoryContextSwitchTo(scan->round_context);
+	MemoryContextSwitchTo(scan->job.round_context);
 	restore_read(scan->restore);
 }
 
 void
 scan_take_back(OwnerScan *scan)
 {
-	MemoryContextSwitchTo(scan->round_context);
+	MemoryContextSwitchTo(scan->job.round_context);
 	restore_apply(scan->restore);
 }
 
@@ -299,8 +252,8 @@ record_root_doubts(OwnerScan *scan)
 		columns_set_cstring(columns, 2, reason_text(root->reason, root->err));
 		columns_set_int4(columns, 3, root->err);
 	}
-	argument_job(&a, scan);
-	argument_text(&a, scan->owner);
+	argument_datum(&a, UUIDOID, scan->job.id);
+	argument_text(&a, scan->job.owner);
 	argument_columns(&a, columns);
 	call_as_owner("SELECT missing_photos.record_root_doubts($1, $2, $3, $4, $5, $6)", &a);
 	columns_free(columns);
@@ -319,7 +272,7 @@ record_root_files(OwnerScan *scan)
 		columns_set_cstring(columns, 0, scan->roots->roots[i].name);
 		columns_set_int8(columns, 1, scan->roots->roots[i].files);
 	}
-	argument_text(&a, scan->owner);
+	argument_text(&a, scan->job.owner);
 	argument_columns(&a, columns);
 	call_as_owner("SELECT missing_photos.record_root_files($1, $2, $3)", &a);
 	columns_free(columns);
@@ -330,14 +283,14 @@ forget_absences(OwnerScan *scan)
 {
 	Arguments	a = {0};
 
-	argument_text(&a, scan->owner);
+	argument_text(&a, scan->job.owner);
 	call_as_owner("SELECT missing_photos.forget_absences($1)", &a);
 }
 
 void
 scan_take_doubts(OwnerScan *scan)
 {
-	new_round(scan);
+	job_new_round(&scan->job);
 	found_rewind(scan->found);
 	collect_doubts(scan, scan->found);
 	collect_doubts(scan, scan->again);
@@ -346,7 +299,7 @@ scan_take_doubts(OwnerScan *scan)
 	record_root_files(scan);
 	if (!scan->held)
 		forget_absences(scan);
-	roots_record(scan->roots, scan->owner);
+	roots_record(scan->roots, scan->job.owner);
 }
 
 static bool
@@ -358,15 +311,15 @@ learn_row(void *scan, const FileRow *row)
 void
 scan_fetch_new(OwnerScan *scan)
 {
-	new_round(scan);
-	scan_close(scan);
+	job_new_round(&scan->job);
+	scan_close(&scan->job);
 	scan->more = folders_any_new(scan->folders);
 	if (!scan->more)
 		return;
 	scan->found = make_found(scan);
-	scan->judge = judge_make(scan->context, scan->roots, JUDGE_ALL, found_take, scan->found);
-	scan->stream = stream_make(scan->context, scan->judge, learn_row, scan, scan->commits);
-	library_stream_linked(scan->stream, scan->owner);
+	scan->judge = judge_make(scan->job.context, scan->roots, JUDGE_ALL, found_take, scan->found);
+	scan->stream = stream_make(scan->job.context, scan->judge, learn_row, scan, scan->job.commits);
+	library_stream_linked(scan->stream, scan->job.owner);
 }
 
 void
@@ -380,29 +333,22 @@ scan_look_at_new(OwnerScan *scan)
 void
 scan_note_new(OwnerScan *scan)
 {
-	new_round(scan);
+	job_new_round(&scan->job);
 	scan->more = learn_some(scan->found, scan->folders, scan->batch_size);
 	if (!scan->more)
-		learn_folders(scan->folders, scan->owner);
+		learn_folders(scan->folders, scan->job.owner);
 }
 
-static void
-end_job(OwnerScan *scan, const char *state, const char *error)
+const char *
+scan_result(const Job *job)
 {
-	Arguments	a = {0};
+	const OwnerScan *scan = (const OwnerScan *) job;
 
-	new_round(scan);
-	argument_job(&a, scan);
-	argument_text(&a, scan->owner);
-	argument_text(&a, state);
-	argument_text(&a, error);
-	argument_int8(&a, scan->photos);
-	argument_int8(&a, scan->files);
-	argument_int8(&a, scan->changes.missing);
-	argument_int8(&a, scan->changes.restored);
-	argument_int8(&a, scan->unreachable);
-	argument_int8(&a, scan->invalid);
-	call_as_owner("SELECT missing_photos.end_job($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &a);
+	return psprintf("{\"photos\": " INT64_FORMAT ", \"files\": " INT64_FORMAT
+					", \"missing\": " INT64_FORMAT ", \"restored\": " INT64_FORMAT
+					", \"unreachable\": " INT64_FORMAT ", \"invalid\": " INT64_FORMAT "}",
+					scan->photos, scan->files, scan->changes.missing, scan->changes.restored,
+					scan->unreachable, scan->invalid);
 }
 
 static void
@@ -410,32 +356,21 @@ supersede_jobs(OwnerScan *scan)
 {
 	Arguments	a = {0};
 
-	argument_job(&a, scan);
-	argument_text(&a, scan->owner);
+	argument_datum(&a, UUIDOID, scan->job.id);
+	argument_text(&a, scan->job.owner);
 	call_as_owner("SELECT missing_photos.supersede_jobs($1, $2)", &a);
 }
 
-/* The application knows no held jobs: to it this one failed, and its error says what to do. */
 void
 scan_end_job(OwnerScan *scan)
 {
-	int			total = pages(scan, scan->files);
 	const char *error = scan->held ?
 		"held: more files would be flagged as missing than the settings allow; approve or cancel the job" : NULL;
 
-	end_job(scan, scan->held ? "held" : "finished", error);
-	library_job(scan->changes.job_id, scan->owner, scan->held ? "failed" : "finished",
-				total, total, error);
+	job_end(&scan->job, scan->held ? "held" : "finished", error, pages(scan, scan->files));
 	supersede_jobs(scan);
 	if (scan->twins.unreadable > 0)
 		ereport(NOTICE,
 				(errmsg(INT64_FORMAT " file names in the folders of missing files can't be held "
 						"in the database's encoding", scan->twins.unreadable)));
-}
-
-void
-scan_fail_job(OwnerScan *scan, const char *error)
-{
-	end_job(scan, "failed", error);
-	library_job(scan->changes.job_id, scan->owner, "failed", 0, 0, error);
 }

@@ -1,5 +1,5 @@
 /*
- * scan_lock.c: one scan per owner at a time; see scan_lock.h.
+ * owner_lock.c: one job per owner at a time; see owner_lock.h.
  *
  * An advisory lock in a class of its own: the SQL functions for advisory locks use classes 1 and 2,
  * so no application can hold ours by accident.
@@ -11,7 +11,7 @@
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 
-#include "scan_lock.h"
+#include "owner_lock.h"
 
 #define LOCK_CLASS 3
 
@@ -24,7 +24,7 @@ make_tag(LOCKTAG *tag, const char *owner)
 }
 
 void
-scan_lock_take(const char *owner, bool for_session)
+owner_lock_take(const char *owner, bool for_session)
 {
 	LOCKTAG		tag;
 
@@ -32,12 +32,12 @@ scan_lock_take(const char *owner, bool for_session)
 	if (LockAcquire(&tag, ExclusiveLock, for_session, true) == LOCKACQUIRE_NOT_AVAIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("a scan of owner \"%s\" is already running", owner),
+				 errmsg("another job of owner \"%s\" is running", owner),
 				 errhint("Wait for it to end, or cancel it.")));
 }
 
 void
-scan_lock_release(const char *owner)
+owner_lock_release(const char *owner)
 {
 	LOCKTAG		tag;
 

@@ -1,0 +1,32 @@
+/*
+ * probe_messages.h: whole messages out of and into a socket that never blocks.
+ *
+ * What has arrived of the next message is kept between calls.  There is one reader, as there is one
+ * probe per session.
+ */
+#ifndef MISSING_PHOTOS_PROBE_MESSAGES_H
+#define MISSING_PHOTOS_PROBE_MESSAGES_H
+
+#include "protocol/wire.h"
+
+typedef enum MessageEvent
+{
+	MESSAGE_NOT_YET,			/* it isn't wholly here */
+	MESSAGE_HERE,
+	MESSAGE_NONSENSE,			/* what came is no message */
+	MESSAGE_END					/* the other end is closed */
+} MessageEvent;
+
+/* Reads the next message; what it holds is valid until messages_forget. */
+extern MessageEvent messages_read(pgsocket sock, MpHeader *header, const unsigned char **body);
+
+/* Forgets the message that was read, or what has arrived of it. */
+extern void messages_forget(void);
+
+/* Writes what is left of a message after *sent bytes; true when that was all of it. */
+extern bool messages_write(pgsocket sock, const MpWriter *message, size_t *sent);
+
+/* Whether the other end is closed, or says something unasked (which is its good-bye). */
+extern bool messages_ended(pgsocket sock);
+
+#endif							/* MISSING_PHOTOS_PROBE_MESSAGES_H */
