@@ -2,8 +2,9 @@
  * add_root.c: registering a root.
  *
  * Who may call it is a matter of EXECUTE (superusers and pg_read_server_files), for a root lets
- * others learn what lies below it.  The data directory and its tablespaces are out of bounds for
- * everybody: their file names would be somebody's way into the database.
+ * others learn what lies below it.  The server's own files (data directory, WAL, tablespaces, logs,
+ * configuration) are out of bounds for everybody: their names would be somebody's way into the
+ * database.
  */
 #include "postgres.h"
 
@@ -11,7 +12,9 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "postmaster/syslogger.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 
 #include "probe_client.h"
 #include "reasons.h"
@@ -72,6 +75,8 @@ refuse_overlap(const RootFacts *facts, const char *folder)
 {
 	RootFacts	theirs = {0};
 
+	if (root_ask(folder, NULL, &theirs) && theirs.report.reason == MP_ROOT_ABSENT)
+		return;					/* no logs were ever written, say */
 	ask_facts(folder, NULL, &theirs);
 	if (lies_within(facts->canonical, theirs.canonical) ||
 		lies_within(theirs.canonical, facts->canonical))
@@ -82,6 +87,27 @@ refuse_overlap(const RootFacts *facts, const char *folder)
 				 errhint("Register the folder the photos are in, not one above it.")));
 }
 
+/* A folder below the data directory, or elsewhere: each may be a symbolic link or a setting. */
+static char *
+data_folder(const char *name)
+{
+	return is_absolute_path(name) ? pstrdup(name) : psprintf("%s/%s", DataDir, name);
+}
+
+static void
+refuse_configuration(const RootFacts *facts)
+{
+	const char *const files[] = {ConfigFileName, HbaFileName, IdentFileName};
+
+	for (size_t i = 0; i < lengthof(files); i++)
+	{
+		char	   *folder = data_folder(files[i]);
+
+		get_parent_directory(folder);
+		refuse_overlap(facts, folder);
+	}
+}
+
 static void
 refuse_server_files(const RootFacts *facts)
 {
@@ -90,6 +116,9 @@ refuse_server_files(const RootFacts *facts)
 	char	  **locations;
 
 	refuse_overlap(facts, DataDir);
+	refuse_overlap(facts, data_folder("pg_wal"));
+	refuse_overlap(facts, data_folder(Log_directory));
+	refuse_configuration(facts);
 	call_as_owner("SELECT pg_tablespace_location(oid) FROM pg_tablespace"
 				  " WHERE pg_tablespace_location(oid) LIKE '/%'", &none);
 	n = SPI_processed;

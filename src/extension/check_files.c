@@ -246,7 +246,7 @@ static void
 begin_check(Check *check, const char *photo)
 {
 	memset(check, 0, sizeof(*check));
-	library_check();
+	library_check_writable("check_files()");
 	check->photo = photo;
 	check->owner = owner_of(photo);
 	check->roots = roots_load();

@@ -16,6 +16,7 @@
 
 #include "job.h"
 #include "library.h"
+#include "owner_lock.h"
 #include "sql_calls.h"
 
 static Datum
@@ -167,6 +168,7 @@ job_run(Job *job, JobStep step, void *arg)
 		error = try_commit(job);
 	if (error != NULL)
 		fail(job, error);
+	owner_lock_keep(job->owner);
 }
 
 void

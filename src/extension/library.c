@@ -3,6 +3,7 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
@@ -32,6 +33,13 @@ library_check(void)
 	Arguments	none = {0};
 
 	call_as_owner("SELECT missing_photos.check_library()", &none);
+}
+
+void
+library_check_writable(const char *verb)
+{
+	PreventCommandIfReadOnly(verb);
+	library_check();
 }
 
 void

@@ -13,6 +13,8 @@ extern char *library_id(FunctionCallInfo fcinfo, int argument, const char *what)
 
 /* An error unless a library is attached and still as it was. */
 extern void library_check(void);
+/* The same for a verb that writes: an error on a standby too, before the disk is read. */
+extern void library_check_writable(const char *verb);
 extern void library_require_owner(const char *owner);
 
 /*

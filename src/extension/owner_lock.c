@@ -11,6 +11,7 @@
 #include "storage/lmgr.h"
 #include "storage/lock.h"
 
+#include "compat.h"
 #include "owner_lock.h"
 
 #define LOCK_CLASS 3
@@ -23,6 +24,15 @@ make_tag(LOCKTAG *tag, const char *owner)
 	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, LOCK_CLASS);
 }
 
+pg_noreturn static void
+refuse(const char *owner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_IN_USE),
+			 errmsg("another job of owner \"%s\" is running", owner),
+			 errhint("Wait for it to end, or cancel it.")));
+}
+
 void
 owner_lock_take(const char *owner, bool for_session)
 {
@@ -30,10 +40,7 @@ owner_lock_take(const char *owner, bool for_session)
 
 	make_tag(&tag, owner);
 	if (LockAcquire(&tag, ExclusiveLock, for_session, true) == LOCKACQUIRE_NOT_AVAIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_IN_USE),
-				 errmsg("another job of owner \"%s\" is running", owner),
-				 errhint("Wait for it to end, or cancel it.")));
+		refuse(owner);
 }
 
 void
@@ -43,4 +50,24 @@ owner_lock_release(const char *owner)
 
 	make_tag(&tag, owner);
 	(void) LockRelease(&tag, ExclusiveLock, true);
+}
+
+void
+owner_lock_keep(const char *owner)
+{
+	LOCKTAG		tag;
+
+	make_tag(&tag, owner);
+	switch (LockAcquire(&tag, ExclusiveLock, true, true))
+	{
+		case LOCKACQUIRE_NOT_AVAIL:
+			refuse(owner);
+			break;
+		case LOCKACQUIRE_OK:
+			break;				/* it was lost, and is ours again */
+		case LOCKACQUIRE_ALREADY_HELD:
+		case LOCKACQUIRE_ALREADY_CLEAR:
+			(void) LockRelease(&tag, ExclusiveLock, true);
+			break;
+	}
 }

@@ -9,4 +9,10 @@
 extern void owner_lock_take(const char *owner, bool for_session);
 extern void owner_lock_release(const char *owner);
 
+/*
+ * Makes sure that the session's lock is still ours: pg_advisory_unlock_all(), called by a trigger of
+ * the user's, takes all of a session's advisory locks away.
+ */
+extern void owner_lock_keep(const char *owner);
+
 #endif							/* MISSING_PHOTOS_OWNER_LOCK_H */

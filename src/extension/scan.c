@@ -199,7 +199,7 @@ missing_photos_scan_missing(PG_FUNCTION_ARGS)
 	OwnerScan	   *scan;
 
 	SPI_connect();
-	library_check();
+	library_check_writable("scan_missing()");
 	library_require_owner(owner);
 	owner_lock_take(owner, false);
 	scan = make_scan(context, owner, FUNCTION_BATCH, force, fcinfo->args[2], false);
@@ -225,7 +225,7 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 				 errmsg("batch_size must be at least 1"),
 				 errhint("5000 is the default.")));
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	library_check();
+	library_check_writable("scan_missing_photos");
 	library_require_owner(owner);
 	owner_lock_take(owner, true);
 	scan = make_scan(PortalContext, owner, batch_size, force, fcinfo->args[3], true);
@@ -276,7 +276,7 @@ missing_photos_approve_job(PG_FUNCTION_ARGS)
 	char	   *owner;
 
 	SPI_connect();
-	library_check();
+	library_check_writable("approve_job()");
 	owner = require_held_job(fcinfo);
 	owner_lock_take(owner, false);
 	scan = make_scan(context, owner, FUNCTION_BATCH, true, fcinfo->args[0], false);
@@ -294,7 +294,7 @@ missing_photos_cancel_job(PG_FUNCTION_ARGS)
 	char	   *owner;
 
 	SPI_connect();
-	library_check();
+	library_check_writable("cancel_job()");
 	owner = require_held_job(fcinfo);
 	argument_datum(&a, UUIDOID, PG_GETARG_DATUM(0));
 	call_as_owner("SELECT missing_photos.cancel_held_job($1)", &a);
