@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "job_verbs.h"
 #include "library.h"
 #include "scan.h"
 #include "owner_lock.h"
@@ -23,8 +24,6 @@
 
 PG_FUNCTION_INFO_V1(missing_photos_scan_missing);
 PG_FUNCTION_INFO_V1(missing_photos_scan_missing_photos);
-PG_FUNCTION_INFO_V1(missing_photos_approve_job);
-PG_FUNCTION_INFO_V1(missing_photos_cancel_job);
 
 #define FUNCTION_BATCH 5000
 
@@ -243,62 +242,16 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
-/* The owner of a held job; an error unless the job is held and the caller may see its owner. */
-static char *
-require_held_job(FunctionCallInfo fcinfo)
-{
-	Arguments	a = {0};
-	char	   *owner;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("job_id must not be null")));
-	argument_datum(&a, UUIDOID, PG_GETARG_DATUM(0));
-	call_as_owner("SELECT owner FROM missing_photos.job WHERE job_id = $1 AND state = 'held'"
-				  " FOR NO KEY UPDATE", &a);
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("there is no held job of this id"),
-				 errhint("SELECT job_id FROM missing_photos.jobs WHERE state = 'held' lists them.")));
-	owner = result_text(0, 1);
-	library_require_owner(owner);
-	return owner;
-}
-
 Datum
-missing_photos_approve_job(PG_FUNCTION_ARGS)
+scan_approve(FunctionCallInfo fcinfo, const char *owner)
 {
 	TimestampTz start = GetCurrentTimestamp();
 	MemoryContext context = CurrentMemoryContext;
-	OwnerScan  *scan;
-	char	   *owner;
+	OwnerScan  *scan = make_scan(context, owner, FUNCTION_BATCH, true,
+								 fcinfo->args[0], false);
 
-	SPI_connect();
-	library_check_writable("approve_job()");
-	owner = require_held_job(fcinfo);
-	owner_lock_take(owner, false);
-	scan = make_scan(context, owner, FUNCTION_BATCH, true, fcinfo->args[0], false);
 	scan->approved = true;
 	run_approved(scan);
-	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return make_result(fcinfo, scan, start);
-}
-
-Datum
-missing_photos_cancel_job(PG_FUNCTION_ARGS)
-{
-	Arguments	a = {0};
-	char	   *owner;
-
-	SPI_connect();
-	library_check_writable("cancel_job()");
-	owner = require_held_job(fcinfo);
-	argument_datum(&a, UUIDOID, PG_GETARG_DATUM(0));
-	call_as_owner("SELECT missing_photos.cancel_held_job($1)", &a);
-	library_job(PG_GETARG_DATUM(0), owner, "scan", "cancelled", 0, 0, NULL);
-	SPI_finish();
-	PG_RETURN_VOID();
 }
