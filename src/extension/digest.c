@@ -14,28 +14,46 @@ conclude(Digest *digest, MpVerdict verdict, MpReason reason, int err)
 	digest->err = err;
 }
 
+/* One digest of an answer in words. */
+static void
+read_text(MpReader *reader, char *text)
+{
+	int			length = mp_read_u8(reader);
+
+	if (length * 2 >= MAX_DIGEST_TEXT || reader->bad || reader->end - reader->at < length)
+		probe_malformed();
+	hex_encode((const char *) reader->at, length, text);
+	text[length * 2] = '\0';
+	reader->at += length;
+}
+
+void
+digest_read(MpReader *reader, Digest *digest)
+{
+	MpVerdict	verdict = mp_read_u8(reader);
+	MpReason	reason = mp_read_u8(reader);
+
+	conclude(digest, verdict, reason, mp_read_u16(reader));
+	mp_read_identity(reader, &digest->identity);
+	read_text(reader, digest->text);
+	read_text(reader, digest->ends);
+}
+
 static void
 read_answer(Root *root, MpReader *reader, Digest *digest)
 {
 	MpRootReport report;
-	MpVerdict	verdict;
-	MpReason	reason;
-	int			err;
-	int			length;
+	uint32		n;
 
 	mp_read_root_report(reader, &report);
-	verdict = mp_read_u8(reader);
-	reason = mp_read_u8(reader);
-	err = mp_read_u16(reader);
-	mp_read_identity(reader, &digest->identity);
-	length = mp_read_u8(reader);
-	if (length * 2 >= MAX_DIGEST_TEXT || reader->bad || reader->end - reader->at != length)
+	n = mp_read_count(reader, DIGEST_LEAST);
+	if (n != (report.verdict == MP_PRESENT ? 1 : 0))
 		probe_malformed();
-	hex_encode((const char *) reader->at, length, digest->text);
-	digest->text[length * 2] = '\0';
-	if (roots_judge(root, &report))
-		conclude(digest, verdict, reason, err);
-	else
+	if (n == 1)
+		digest_read(reader, digest);
+	if (!mp_read_done(reader))
+		probe_malformed();
+	if (!roots_judge(root, &report))
 		conclude(digest, MP_UNREACHABLE, root->reason, root->err);
 }
 
@@ -66,8 +84,10 @@ digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algor
 	}
 	w = probe_request(MP_HASH);
 	roots_write_place(roots, root, w);
-	mp_write_str(w, path + root->app_length + 1, length - root->app_length - 1);
 	mp_write_u8(w, algorithm);
+	mp_write_u8(w, MP_WHOLE);
+	mp_write_u32(w, 1);
+	mp_write_str(w, path + root->app_length + 1, length - root->app_length - 1);
 	(void) probe_send();
 	if (probe_wait(&answer) == PROBE_ANSWER)
 	{

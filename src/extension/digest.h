@@ -12,11 +12,18 @@ typedef struct Digest
 	MpReason	reason;
 	int			err;
 	MpIdentity	identity;
-	char		text[MAX_DIGEST_TEXT];	/* lower case hexadecimal */
+	char		text[MAX_DIGEST_TEXT];	/* of all of it, lower case hexadecimal; "": not asked */
+	char		ends[MAX_DIGEST_TEXT];	/* of its ends */
 } Digest;
+
+/* Bytes that one file takes at least in an answer to HASH. */
+#define DIGEST_LEAST (1 + 1 + 2 + 40 + 1 + 1)
 
 /* Waits for the probe; a path that isn't below a root is MP_INVALID. */
 extern void digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algorithm,
 						Digest *digest);
+
+/* One file of an answer to HASH. */
+extern void digest_read(MpReader *reader, Digest *digest);
 
 #endif							/* MISSING_PHOTOS_DIGEST_H */

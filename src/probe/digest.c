@@ -4,6 +4,9 @@
  * The handle shows that it is a regular file before anything is opened for reading: opening a FIFO
  * may hang, and opening a device may set it in motion.  It is then opened through /proc, which
  * names the very file the handle holds, whatever the path means by now.
+ *
+ * Where the whole is read, its ends are digested as they pass; where only the ends are wanted,
+ * nothing but them is read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,62 +48,171 @@ find_algorithm(MpAlgorithm algorithm)
 	return NULL;
 }
 
-/* Reads to the end.  Returns 0 or an errno. */
-static int
-feed(int fd, EVP_MD_CTX *context, uint64_t *size)
+/* A file being read. */
+typedef struct Reading
 {
-	char	   *buffer = malloc(READ_BYTES);
-	uint64_t	told = 0;
-	int			tries = 0;
-	int			err = buffer == NULL ? ENOMEM : 0;
+	int			fd;
+	uint64_t	size;			/* as it was before */
+	uint64_t	at;				/* read so far */
+	uint64_t	told;			/* of that, in signs of life */
+	EVP_MD_CTX *whole;			/* NULL: not wanted */
+	EVP_MD_CTX *ends;
+	char	   *buffer;
+} Reading;
 
-	*size = 0;
-	while (err == 0)
+static int
+update(EVP_MD_CTX *context, const char *data, size_t n)
+{
+	return n == 0 || EVP_DigestUpdate(context, data, n) == 1 ? 0 : ENOTSUP;
+}
+
+/* Where the end begins: behind the beginning, in a file that isn't longer than both. */
+static uint64_t
+tail_of(uint64_t size)
+{
+	return size > 2 * MP_END_BYTES ? size - MP_END_BYTES : MP_END_BYTES;
+}
+
+/* Digests what of these n bytes, read at `at`, belongs to the ends. */
+static int
+update_ends(const Reading *reading, const char *data, size_t n)
+{
+	uint64_t	tail = tail_of(reading->size);
+	uint64_t	end = reading->at + n;
+	uint64_t	from;
+	int			err = 0;
+
+	if (reading->at < MP_END_BYTES)
+		err = update(reading->ends, data,
+					 (size_t) ((end < MP_END_BYTES ? end : MP_END_BYTES) - reading->at));
+	if (err == 0 && end > tail)
 	{
-		ssize_t		n = read(fd, buffer, READ_BYTES);
+		from = reading->at > tail ? reading->at : tail;
+		err = update(reading->ends, data + (from - reading->at), (size_t) (end - from));
+	}
+	return err;
+}
+
+static int
+take(Reading *reading, size_t n)
+{
+	int			err = 0;
+
+	if (reading->whole != NULL)
+		err = update(reading->whole, reading->buffer, n);
+	if (err == 0 && reading->ends != NULL)
+		err = update_ends(reading, reading->buffer, n);
+	reading->at += n;
+	if (reading->at - reading->told >= PROGRESS_BYTES)
+	{
+		mp_progress_add((reading->at - reading->told) / PROGRESS_BYTES);
+		reading->told = reading->at;
+	}
+	return err;
+}
+
+/* Reads up to an offset, or to the end of the file.  Returns 0 or an errno. */
+static int
+read_up_to(Reading *reading, uint64_t end)
+{
+	int			tries = 0;
+	int			err = 0;
+
+	while (err == 0 && reading->at < end)
+	{
+		uint64_t	left = end - reading->at;
+		ssize_t		n = read(reading->fd, reading->buffer, left < READ_BYTES ? left : READ_BYTES);
 
 		if (n < 0 && mp_try_again(&tries))
 			continue;
 		if (n <= 0)
-		{
-			err = n < 0 ? errno : 0;
-			break;
-		}
-		if (EVP_DigestUpdate(context, buffer, (size_t) n) != 1)
-			err = ENOTSUP;
-		*size += (uint64_t) n;
-		if (*size - told >= PROGRESS_BYTES)
-		{
-			mp_progress_add((*size - told) / PROGRESS_BYTES);
-			told = *size;
-		}
+			return n < 0 ? errno : 0;
+		err = take(reading, (size_t) n);
 	}
-	mp_progress_add(1);
-	free(buffer);
 	return err;
 }
 
-int
-mp_digest_stream(int fd, MpAlgorithm algorithm, MpDigest *digest, uint64_t *size)
+static int
+read_parts(Reading *reading)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	EVP_MD_CTX *context;
-	unsigned int length = 0;
-	int			err = 0;
+	int			err;
 
-	pthread_once(&once, start_openssl);
-	context = EVP_MD_CTX_new();
-	if (context == NULL)
+	if (reading->whole != NULL)
+		return read_up_to(reading, UINT64_MAX);
+	err = read_up_to(reading, MP_END_BYTES);
+	if (err != 0 || reading->at < MP_END_BYTES)
+		return err;
+	if (reading->at < tail_of(reading->size))
+	{
+		reading->at = tail_of(reading->size);
+		if (lseek(reading->fd, (off_t) reading->at, SEEK_SET) < 0)
+			return errno;
+	}
+	return read_up_to(reading, UINT64_MAX);
+}
+
+static int
+start_context(EVP_MD_CTX **context, MpAlgorithm algorithm, bool wanted)
+{
+	if (!wanted)
+		return 0;
+	*context = EVP_MD_CTX_new();
+	if (*context == NULL)
 		return ENOMEM;
 	/* An OpenSSL confined to approved algorithms has no MD5. */
-	if (EVP_DigestInit_ex(context, find_algorithm(algorithm), NULL) != 1)
-		err = ENOTSUP;
+	return EVP_DigestInit_ex(*context, find_algorithm(algorithm), NULL) == 1 ? 0 : ENOTSUP;
+}
+
+static int
+end_context(EVP_MD_CTX *context, uint8_t *bytes, uint8_t *length)
+{
+	unsigned int n = 0;
+
+	if (context == NULL)
+		return 0;
+	if (EVP_DigestFinal_ex(context, bytes, &n) != 1)
+		return ENOTSUP;
+	*length = (uint8_t) n;
+	return 0;
+}
+
+/* Files with the same ends and different lengths mustn't look alike. */
+static int
+end_with_size(EVP_MD_CTX *context, uint64_t size)
+{
+	char		bytes[8];
+
+	for (int i = 0; i < 8; i++)
+		bytes[i] = (char) (size >> (56 - 8 * i));
+	return context == NULL ? 0 : update(context, bytes, sizeof(bytes));
+}
+
+/* The digests of what can be read; reading->at is then how many bytes there were. */
+static int
+digest_parts(Reading *reading, MpAlgorithm algorithm, uint8_t parts, MpDigest *digest)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int			err;
+
+	pthread_once(&once, start_openssl);
+	err = start_context(&reading->whole, algorithm, (parts & MP_WHOLE) != 0);
 	if (err == 0)
-		err = feed(fd, context, size);
-	if (err == 0 && EVP_DigestFinal_ex(context, digest->bytes, &length) != 1)
-		err = ENOTSUP;
-	digest->length = (uint8_t) length;
-	EVP_MD_CTX_free(context);
+		err = start_context(&reading->ends, algorithm, (parts & MP_ENDS) != 0);
+	if (err == 0)
+	{
+		reading->buffer = malloc(READ_BYTES);
+		err = reading->buffer == NULL ? ENOMEM : read_parts(reading);
+	}
+	mp_progress_add(1);
+	if (err == 0)
+		err = end_with_size(reading->ends, reading->at);
+	if (err == 0)
+		err = end_context(reading->whole, digest->whole, &digest->length);
+	if (err == 0)
+		err = end_context(reading->ends, digest->ends, &digest->length);
+	free(reading->buffer);
+	EVP_MD_CTX_free(reading->whole);
+	EVP_MD_CTX_free(reading->ends);
 	return err;
 }
 
@@ -134,39 +246,40 @@ same_content(const struct statx *a, const struct statx *b)
 
 /* One reading.  Returns 0 or an errno; *same tells whether the file held still. */
 static int
-attempt(int handle, MpAlgorithm algorithm, MpDigest *digest, bool *same)
+attempt(int handle, MpAlgorithm algorithm, uint8_t parts, MpDigest *digest, bool *same)
 {
 	struct statx before;
 	struct statx after;
-	uint64_t	size = 0;
 	uint64_t	fs_magic;
-	int			fd = open_for_reading(handle);
+	Reading		reading = {.fd = open_for_reading(handle)};
 	int			err;
 
 	*same = true;
-	if (fd < 0)
+	if (reading.fd < 0)
 		return errno;
-	err = mp_stat_handle(fd, &before);
+	err = mp_stat_handle(reading.fd, &before);
 	if (err == 0)
-		err = mp_statfs_handle(fd, &digest->identity.fsid, &fs_magic);
+		err = mp_statfs_handle(reading.fd, &digest->identity.fsid, &fs_magic);
 	if (err == 0)
 	{
-		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-		err = mp_digest_stream(fd, algorithm, digest, &size);
+		reading.size = before.stx_size;
+		if (parts & MP_WHOLE)
+			posix_fadvise(reading.fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		err = digest_parts(&reading, algorithm, parts, digest);
 	}
 	if (err == 0)
-		err = mp_stat_handle(fd, &after);
+		err = mp_stat_handle(reading.fd, &after);
 	if (err == 0)
 	{
-		*same = same_content(&before, &after) && size == after.stx_size;
+		*same = same_content(&before, &after) && reading.at == after.stx_size;
 		mp_identity_of(&after, digest->identity.fsid, &digest->identity);
 	}
-	close(fd);
+	close(reading.fd);
 	return err;
 }
 
 void
-mp_digest_file(int handle, MpAlgorithm algorithm, MpDigest *digest)
+mp_digest_file(int handle, MpAlgorithm algorithm, uint8_t parts, MpDigest *digest)
 {
 	struct statx st;
 	bool		same = false;
@@ -179,7 +292,7 @@ mp_digest_file(int handle, MpAlgorithm algorithm, MpDigest *digest)
 		return;
 	}
 	for (int i = 0; i < ATTEMPTS && err == 0 && !same; i++)
-		err = attempt(handle, algorithm, digest, &same);
+		err = attempt(handle, algorithm, parts, digest, &same);
 	if (err == 0 && !same)
 		digest->judgement = mp_judgement(MP_UNREACHABLE, MP_CHANGED_WHILE_READ, 0);
 	else

@@ -1,5 +1,5 @@
 /*
- * digest.h: the digest of a file's content.
+ * digest.h: digests of a file's content: of the whole of it, of its ends.
  */
 #ifndef MP_DIGEST_H
 #define MP_DIGEST_H
@@ -17,20 +17,16 @@ typedef struct MpDigest
 {
 	MpJudgement judgement;		/* a digest comes with MP_PRESENT alone */
 	MpIdentity	identity;
-	uint8_t		length;
-	uint8_t		bytes[MP_MOST_DIGEST];
+	uint8_t		length;			/* of both digests */
+	uint8_t		whole[MP_MOST_DIGEST];
+	uint8_t		ends[MP_MOST_DIGEST];
 } MpDigest;
 
 /*
- * The digest of all that can be read from fd on.  Returns 0 or an errno; *size is how many bytes
- * that were.  For tests as well as for mp_digest_file.
+ * Reads a regular file, given by an O_PATH handle, that stays the same from beginning to end, and
+ * digests the parts asked for (MP_WHOLE, MP_ENDS).  One that changes meanwhile is read once more, and
+ * then is unreachable (MP_CHANGED_WHILE_READ).
  */
-extern int	mp_digest_stream(int fd, MpAlgorithm algorithm, MpDigest *digest, uint64_t *size);
-
-/*
- * Reads a regular file, given by an O_PATH handle, that stays the same from beginning to end.  One
- * that changes meanwhile is read once more, and then is unreachable (MP_CHANGED_WHILE_READ).
- */
-extern void mp_digest_file(int handle, MpAlgorithm algorithm, MpDigest *digest);
+extern void mp_digest_file(int handle, MpAlgorithm algorithm, uint8_t parts, MpDigest *digest);
 
 #endif							/* MP_DIGEST_H */

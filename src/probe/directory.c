@@ -55,30 +55,6 @@ settle_rest(Held *held, MpJudgement judgement)
 	}
 }
 
-/*
- * The file system of a name in the directory: the directory's own, unless something is mounted on
- * the name itself.
- */
-static int
-fsid_of_name(Held *held, const MpEntry *entry, const struct statx *st, uint64_t *fsid)
-{
-	uint64_t	fs_magic;
-	MpNode		node;
-	int			fd;
-	int			err;
-
-	mp_node_of(st, &node);
-	*fsid = held->fsid;
-	if (node.mount_id == held->node.mount_id && node.mount_id != 0)
-		return 0;
-	fd = openat(held->fd, entry->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
-	err = mp_statfs_handle(fd, fsid, &fs_magic);
-	close(fd);
-	return err;
-}
-
 /* A link by its whole path. */
 static MpJudgement
 look_up_link(Held *held, const MpEntry *entry)
@@ -128,7 +104,7 @@ look_up(Held *held, const MpEntry *entry)
 		return mp_judgement(MP_INVALID, MP_NOT_REGULAR, 0);
 	if (entry->identity != MP_NO_IDENTITY)
 	{
-		err = fsid_of_name(held, entry, &st, &fsid);
+		err = mp_fsid_of_name(held->fd, &held->node, held->fsid, entry->name, &st, &fsid);
 		if (err != 0)
 			return mp_doubt_errno(err);
 		mp_identity_of(&st, fsid, &held->batch->identities[entry->identity]);

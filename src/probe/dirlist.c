@@ -65,8 +65,8 @@ mp_scratch_free(MpScratch *scratch)
 	memset(scratch, 0, sizeof(*scratch));
 }
 
-static uint32_t
-hash_name(const char *name, size_t length)
+uint32_t
+mp_name_hash(const char *name, size_t length)
 {
 	uint64_t	hash = length;
 
@@ -150,7 +150,7 @@ enter_names(MpScratch *scratch, const MpEntry *entries, uint32_t count)
 
 		if (entries[i].settled)
 			continue;
-		hash = hash_name(entries[i].name, entries[i].length);
+		hash = mp_name_hash(entries[i].name, entries[i].length);
 		slot = find_slot(scratch, entries, entries[i].name, entries[i].length, hash);
 		if (slot->entry != 0)
 			continue;
@@ -203,7 +203,7 @@ mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScratch *scratc
 			const Dirent *dirent = (const Dirent *) at;
 			size_t		length = strlen(dirent->d_name);
 			MpSlot	   *slot = find_slot(scratch, entries, dirent->d_name, length,
-										 hash_name(dirent->d_name, length));
+										 mp_name_hash(dirent->d_name, length));
 
 			/* A name may be shown twice while the directory changes. */
 			if (slot->entry != 0 && entries[slot->entry - 1].shown == MP_NOT_SHOWN)

@@ -54,6 +54,9 @@ extern int	mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScra
 extern int	mp_list_each(int directory, bool (*take) (void *owner, const char *name, MpShown shown),
 						 void *owner);
 
+/* A hash of a name's bytes. */
+extern uint32_t mp_name_hash(const char *name, size_t length);
+
 /* Whether a directory holds nothing but "." and "..", as far as it can be read at all. */
 extern bool mp_list_is_empty(int directory);
 

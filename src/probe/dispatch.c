@@ -1,10 +1,10 @@
 /*
  * dispatch.c: the way of a request through the workers.
  *
- *     ROOT, HASH,
- *     LIST         run                                   answer
- *     CHECK        open    each directory    compare     answer
- *                                            compare    confirm each directory    answer
+ *     ROOT, LIST         run                              answer
+ *     CHECK, HASH,
+ *     DISCOVER           open    each step    compare     answer
+ *                                             compare     confirm each step    answer
  *
  * Every column is a job of its own, submitted by the one before it when that is done.  So no worker
  * ever waits for another, and the disk is never touched on the server's thread.
@@ -14,20 +14,42 @@
 #include <string.h>
 
 #include "check.h"
+#include "discover.h"
 #include "dispatch.h"
 #include "hash.h"
 #include "listing.h"
 #include "root.h"
 
-typedef struct Task
+typedef struct Task Task;
+
+/* What a request with many steps is made of; the steps' order is that of check.h. */
+typedef struct Phases
+{
+	void		(*open) (Task *task);
+	uint32_t	(*steps) (const Task *task);
+	void		(*step) (Task *task, uint32_t index, MpScratch *scratch);
+	/* Compares; whether steps of confirming follow, as many as there were before. */
+	bool		(*compare) (Task *task);
+	void		(*confirm) (Task *task, uint32_t index);
+	/* Writes the answer unless the shortage it returns isn't 0, and closes. */
+	int			(*end) (Task *task);
+} Phases;
+
+struct Task
 {
 	MpJob		job;			/* first: a job's address is its task's */
 	MpDispatch	dispatch;
 	MpRequest	request;
-	MpCheck		check;
+	const Phases *phases;
+	union
+	{
+		MpCheck		check;
+		MpHash		hash;
+		MpDiscovery discovery;
+	}			work;
 	MpWriter	answer;
 	int			shortage;
-} Task;
+};
 
 void
 mp_write_shortage(MpWriter *w, uint64_t request, int err, const char *what)
@@ -88,19 +110,6 @@ run_root(MpJob *job, uint32_t index, MpScratch *scratch)
 }
 
 static void
-run_hash(MpJob *job, uint32_t index, MpScratch *scratch)
-{
-	Task	   *task = (Task *) job;
-	MpHash		hash;
-
-	(void) index;
-	(void) scratch;
-	mp_hash_run(&hash, &task->request);
-	task->shortage = hash.shortage;
-	mp_hash_write(&hash, &task->answer);
-}
-
-static void
 run_list(MpJob *job, uint32_t index, MpScratch *scratch)
 {
 	Task	   *task = (Task *) job;
@@ -111,61 +120,212 @@ run_list(MpJob *job, uint32_t index, MpScratch *scratch)
 }
 
 static void
-answer_check(MpJob *job)
+check_open(Task *task)
 {
-	Task	   *task = (Task *) job;
+	mp_check_open(&task->work.check, &task->request);
+}
 
-	task->shortage = atomic_load(&task->check.shortage);
-	if (task->shortage == 0)
-		mp_check_write(&task->check, &task->answer);
-	mp_check_close(&task->check);
-	finish(task);
+static uint32_t
+check_steps(const Task *task)
+{
+	return task->request.n_directories;
 }
 
 static void
-confirm_directory(MpJob *job, uint32_t index, MpScratch *scratch)
+check_step(Task *task, uint32_t index, MpScratch *scratch)
+{
+	mp_check_directory(&task->work.check, index, scratch);
+}
+
+static bool
+check_compare(Task *task)
+{
+	mp_check_compare(&task->work.check);
+	return mp_check_wants_confirming(&task->work.check);
+}
+
+static void
+check_confirm(Task *task, uint32_t index)
+{
+	mp_check_confirm(&task->work.check, index);
+}
+
+static int
+check_end(Task *task)
+{
+	int			shortage = atomic_load(&task->work.check.shortage);
+
+	if (shortage == 0)
+		mp_check_write(&task->work.check, &task->answer);
+	mp_check_close(&task->work.check);
+	return shortage;
+}
+
+static void
+hash_open(Task *task)
+{
+	mp_hash_open(&task->work.hash, &task->request);
+}
+
+static uint32_t
+hash_steps(const Task *task)
+{
+	return task->request.paths.n;
+}
+
+static void
+hash_step(Task *task, uint32_t index, MpScratch *scratch)
 {
 	(void) scratch;
-	mp_check_confirm(&((Task *) job)->check, index);
+	mp_hash_file(&task->work.hash, index);
 }
 
-static void
-compare(MpJob *job)
+static bool
+hash_compare(Task *task)
 {
-	Task	   *task = (Task *) job;
-
-	mp_check_compare(&task->check);
-	if (mp_check_wants_confirming(&task->check))
-		submit(task, task->request.n_directories, confirm_directory, answer_check);
-	else
-		answer_check(job);
+	mp_hash_compare(&task->work.hash);
+	return mp_hash_wants_confirming(&task->work.hash);
 }
 
 static void
-judge_directory(MpJob *job, uint32_t index, MpScratch *scratch)
+hash_confirm(Task *task, uint32_t index)
 {
-	mp_check_directory(&((Task *) job)->check, index, scratch);
+	mp_hash_confirm(&task->work.hash, index);
+}
+
+static int
+hash_end(Task *task)
+{
+	int			shortage = atomic_load(&task->work.hash.shortage);
+
+	if (shortage == 0)
+		mp_hash_write(&task->work.hash, &task->answer);
+	mp_hash_close(&task->work.hash);
+	return shortage;
 }
 
 static void
-open_check(MpJob *job, uint32_t index, MpScratch *scratch)
+discover_open(Task *task)
+{
+	mp_discover_open(&task->work.discovery, &task->request);
+}
+
+static uint32_t
+discover_steps(const Task *task)
+{
+	return task->request.n_folders;
+}
+
+static void
+discover_step(Task *task, uint32_t index, MpScratch *scratch)
+{
+	(void) scratch;
+	mp_discover_folder(&task->work.discovery, index);
+}
+
+static bool
+discover_compare(Task *task)
+{
+	mp_discover_compare(&task->work.discovery);
+	return false;
+}
+
+static int
+discover_end(Task *task)
+{
+	int			shortage = atomic_load(&task->work.discovery.shortage);
+
+	if (shortage == 0)
+		mp_discover_write(&task->work.discovery, &task->answer);
+	mp_discover_close(&task->work.discovery);
+	return shortage;
+}
+
+static const Phases check_phases = {
+	check_open, check_steps, check_step, check_compare, check_confirm, check_end
+};
+
+static const Phases hash_phases = {
+	hash_open, hash_steps, hash_step, hash_compare, hash_confirm, hash_end
+};
+
+static const Phases discover_phases = {
+	discover_open, discover_steps, discover_step, discover_compare, NULL, discover_end
+};
+
+static const Phases *
+phases_of(uint8_t type)
+{
+	switch (type)
+	{
+		case MP_CHECK:
+			return &check_phases;
+		case MP_HASH:
+			return &hash_phases;
+		case MP_DISCOVER:
+			return &discover_phases;
+		default:
+			return NULL;
+	}
+}
+
+static void
+run_open(MpJob *job, uint32_t index, MpScratch *scratch)
 {
 	Task	   *task = (Task *) job;
 
 	(void) index;
 	(void) scratch;
-	mp_check_open(&task->check, &task->request);
+	task->phases->open(task);
 }
 
 static void
-judge_directories(MpJob *job)
+run_step(MpJob *job, uint32_t index, MpScratch *scratch)
 {
 	Task	   *task = (Task *) job;
 
-	if (task->request.n_directories > 0)
-		submit(task, task->request.n_directories, judge_directory, compare);
+	task->phases->step(task, index, scratch);
+}
+
+static void
+run_confirm(MpJob *job, uint32_t index, MpScratch *scratch)
+{
+	Task	   *task = (Task *) job;
+
+	(void) scratch;
+	task->phases->confirm(task, index);
+}
+
+static void
+done_all(MpJob *job)
+{
+	Task	   *task = (Task *) job;
+
+	task->shortage = task->phases->end(task);
+	finish(task);
+}
+
+static void
+done_steps(MpJob *job)
+{
+	Task	   *task = (Task *) job;
+
+	if (task->phases->compare(task))
+		submit(task, task->phases->steps(task), run_confirm, done_all);
 	else
-		compare(job);
+		done_all(job);
+}
+
+static void
+done_open(MpJob *job)
+{
+	Task	   *task = (Task *) job;
+	uint32_t	steps = task->phases->steps(task);
+
+	if (steps > 0)
+		submit(task, steps, run_step, done_steps);
+	else
+		done_steps(job);
 }
 
 static void
@@ -194,10 +354,9 @@ mp_dispatch(const MpDispatch *dispatch, MpRequest *request)
 	memset(request, 0, sizeof(*request));
 	mp_write_start(&task->answer);
 	mp_write_message(&task->answer, task->request.type, task->request.id);
-	if (task->request.type == MP_CHECK)
-		submit(task, 1, open_check, judge_directories);
-	else if (task->request.type == MP_HASH)
-		submit(task, 1, run_hash, done_simple);
+	task->phases = phases_of(task->request.type);
+	if (task->phases != NULL)
+		submit(task, 1, run_open, done_open);
 	else if (task->request.type == MP_LIST)
 		submit(task, 1, run_list, done_simple);
 	else

@@ -17,7 +17,7 @@ typedef struct MpDispatch
 } MpDispatch;
 
 /*
- * Takes a ROOT, CHECK, HASH or LIST request over and sees to it that it is answered once, in the
+ * Takes any request but HELLO over and sees to it that it is answered once, in the
  * end: with its result, or with SHORTAGE.
  */
 extern void mp_dispatch(const MpDispatch *dispatch, MpRequest *request);

@@ -103,3 +103,24 @@ mp_identity_of(const struct statx *st, uint64_t fsid, MpIdentity *identity)
 	identity->mtime_ns = nanoseconds(&st->stx_mtime);
 	identity->ctime_ns = nanoseconds(&st->stx_ctime);
 }
+
+int
+mp_fsid_of_name(int folder, const MpNode *folder_node, uint64_t folder_fsid, const char *name,
+				const struct statx *st, uint64_t *fsid)
+{
+	uint64_t	fs_magic;
+	MpNode		node;
+	int			fd;
+	int			err;
+
+	mp_node_of(st, &node);
+	*fsid = folder_fsid;
+	if (node.mount_id == folder_node->mount_id && node.mount_id != 0)
+		return 0;
+	fd = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	err = mp_statfs_handle(fd, fsid, &fs_magic);
+	close(fd);
+	return err;
+}

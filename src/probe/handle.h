@@ -35,6 +35,12 @@ extern int	mp_statfs_handle(int fd, uint64_t *fsid, uint64_t *fs_magic);
 
 extern void mp_node_of(const struct statx *st, MpNode *node);
 extern bool mp_node_equal(const MpNode *a, const MpNode *b);
+/*
+ * The file system of a name in a folder: the folder's own, unless something is mounted on the name
+ * itself.  Returns 0 or an errno.
+ */
+extern int	mp_fsid_of_name(int folder, const MpNode *folder_node, uint64_t folder_fsid,
+							const char *name, const struct statx *st, uint64_t *fsid);
 extern void mp_identity_of(const struct statx *st, uint64_t fsid, MpIdentity *identity);
 
 /* Where a handle lies as the kernel sees it now; false when that can't be told. */

@@ -17,8 +17,10 @@
  *     check.c       CHECK: the order in which a batch is guarded and judged
  *     directory.c   the names asked for in one directory
  *     dirlist.c     a directory listed once, names found by hash
- *     hash.c        HASH: one file below a guarded root
- *     digest.c      MD5 and SHA-1 of a file that holds still
+ *     hash.c        HASH: files below a guarded root
+ *     digest.c      MD5 and SHA-1 of a file that holds still, of all of it or of its ends
+ *     discover.c    DISCOVER: what lies in folders below a guarded root
+ *     glob.c        names against patterns
  *     listing.c     LIST: the names in one folder
  *     root.c        ROOT: what a root is and what is mounted below it
  *     mountinfo.c   the kernel's table of mounts

@@ -14,7 +14,8 @@ enum
 {
 	LEAST_STR = 4,				/* bytes that an empty string takes in a message */
 	LEAST_NAME = 1 + LEAST_STR,
-	LEAST_DIRECTORY = LEAST_STR + 4
+	LEAST_DIRECTORY = LEAST_STR + 4,
+	LEAST_FOLDER = LEAST_STR + 4 + 4
 };
 
 /* An absolute path. */
@@ -138,17 +139,75 @@ read_check(MpReader *r, MpRequest *request)
 }
 
 static int
+read_strings(MpReader *r, uint32_t max, MpStrings *strings)
+{
+	uint32_t	n = mp_read_count(r, LEAST_STR);
+
+	if (r->bad)
+		return EBADMSG;
+	if (n == 0)
+		return 0;
+	strings->list = calloc(n, sizeof(*strings->list));
+	if (strings->list == NULL)
+		return ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		strings->list[i] = mp_read_str(r, max);
+	strings->n = n;
+	return r->bad ? EBADMSG : 0;
+}
+
+static int
 read_hash(MpReader *r, MpRequest *request)
 {
 	int			err = read_place(r, &request->place);
 
 	if (err != 0)
 		return err;
-	request->path = mp_read_str(r, MP_MAX_PATH);
 	request->algorithm = mp_read_u8(r);
+	request->parts = mp_read_u8(r);
 	if (request->algorithm != MP_MD5 && request->algorithm != MP_SHA1)
 		return EBADMSG;
-	return 0;
+	if (request->parts == 0 || (request->parts & ~(MP_WHOLE | MP_ENDS)) != 0)
+		return EBADMSG;
+	return read_strings(r, MP_MAX_PATH, &request->paths);
+}
+
+static int
+read_folders(MpReader *r, MpRequest *request)
+{
+	uint32_t	n = mp_read_count(r, LEAST_FOLDER);
+
+	if (r->bad || n > MP_MAX_FOLDERS)
+		return EBADMSG;
+	if (n == 0)
+		return 0;
+	request->folders = calloc(n, sizeof(*request->folders));
+	if (request->folders == NULL)
+		return ENOMEM;
+	request->n_folders = n;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		MpFolder   *folder = &request->folders[i];
+
+		folder->path = mp_read_str(r, MP_MAX_PATH);
+		folder->part = mp_read_u32(r);
+		folder->parts = mp_read_u32(r);
+		if (folder->parts > MP_MAX_PARTS || folder->part >= folder->parts)
+			r->bad = true;
+	}
+	return r->bad ? EBADMSG : 0;
+}
+
+static int
+read_discover(MpReader *r, MpRequest *request)
+{
+	int			err = read_place(r, &request->place);
+
+	if (err == 0)
+		err = read_strings(r, MP_MAX_PATH, &request->globs);
+	if (err == 0)
+		err = read_strings(r, MP_MAX_NAME, &request->markers);
+	return err != 0 ? err : read_folders(r, request);
 }
 
 /* What a ROOT or LIST has beyond its place: a name or a path. */
@@ -184,6 +243,8 @@ read_request(MpReader *r, MpRequest *request)
 			return read_check(r, request);
 		case MP_HASH:
 			return read_hash(r, request);
+		case MP_DISCOVER:
+			return read_discover(r, request);
 		default:
 			return EBADMSG;
 	}
@@ -215,6 +276,11 @@ terminate_all(MpRequest *request)
 	for (size_t i = 0; i < request->n_entries; i++)
 		terminate(request->entries[i].name, request->entries[i].length);
 	terminate(request->path.data, request->path.length);
+	terminate_each(request->paths.list, request->paths.n);
+	terminate_each(request->globs.list, request->globs.n);
+	terminate_each(request->markers.list, request->markers.n);
+	for (uint32_t i = 0; i < request->n_folders; i++)
+		terminate_each(&request->folders[i].path, 1);
 }
 
 int
@@ -245,6 +311,10 @@ mp_request_free(MpRequest *request)
 	free(request->place.others);
 	free(request->directories);
 	free(request->entries);
+	free(request->paths.list);
+	free(request->globs.list);
+	free(request->markers.list);
+	free(request->folders);
 	free(request->payload);
 	memset(request, 0, sizeof(*request));
 }

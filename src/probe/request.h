@@ -60,6 +60,21 @@ typedef struct MpDirectory
 	MpWitness	witness;
 } MpDirectory;
 
+/* A folder to be discovered. */
+typedef struct MpFolder
+{
+	MpStr		path;			/* relative to the root, "" is the root */
+	uint32_t	part;
+	uint32_t	parts;
+} MpFolder;
+
+/* Strings one after the other. */
+typedef struct MpStrings
+{
+	MpStr	   *list;
+	uint32_t	n;
+} MpStrings;
+
 typedef struct MpPlace
 {
 	MpStr		root;
@@ -80,7 +95,7 @@ typedef struct MpRequest
 	MpStr	   *confined;		/* what may be read; none: anything */
 	uint32_t	n_confined;
 
-	/* ROOT, CHECK, HASH, LIST */
+	/* All others */
 	MpPlace		place;
 
 	/* CHECK */
@@ -91,11 +106,19 @@ typedef struct MpRequest
 	size_t		room;			/* entries there is memory for */
 	uint32_t	n_identities;
 
-	/* ROOT: the marker's name; HASH: a file's path, LIST: a folder's, below the root */
+	/* ROOT: the marker's name; LIST: a folder's path below the root */
 	MpStr		path;
 
 	/* HASH */
 	uint8_t		algorithm;
+	uint8_t		parts;			/* MP_WHOLE, MP_ENDS */
+	MpStrings	paths;
+
+	/* DISCOVER */
+	MpStrings	globs;
+	MpStrings	markers;
+	MpFolder   *folders;
+	uint32_t	n_folders;
 } MpRequest;
 
 /*

@@ -39,13 +39,33 @@
  *             with ".." in it.  A name that isn't there behind a symbolic link into another root is
  *             MP_UNREACHABLE: the request guards its own root alone.
  *
- *   HASH      place | str path relative to the root | u8 algorithm
- *   -> HASH   root report | u8 verdict | u8 reason | u16 errno | identity | u8 n | n digest bytes
- *             (verdict "present" alone comes with a digest)
+ *   HASH      place | u8 algorithm | u8 parts (MP_WHOLE, MP_ENDS, or both) | u32 n
+ *             | n x str path relative to the root
+ *   -> HASH   root report | u32 n | n x (u8 verdict | u8 reason | u16 errno | identity
+ *             | u8 k | k bytes, the digest of the whole | u8 k | k bytes, the digest of the ends)
+ *             The files in the order of the request.  Verdict "present" alone comes with digests, of
+ *             the parts asked for.  The ends are what is read of a file's first and last MP_END_BYTES
+ *             (of a file not longer than both: all of it), followed by its size as 8 bytes, the most
+ *             significant first.  When the root report isn't "present", n is 0.
  *
  *   LIST      place | str path of a folder relative to the root
  *   -> LIST   root report | u8 verdict | u8 reason | u16 errno | u8 cut short | u32 n | n x str name
  *             (names of files and links, as bytes; cut short at MP_MAX_NAMES or 8 MiB)
+ *
+ *   DISCOVER  place | u32 n | n x str glob | u32 n | n x str marker
+ *             | u32 n | n x (str path of a folder relative to the root | u32 part | u32 parts)
+ *   -> DISCOVER  root report | u32 n | n x folder
+ *             What lies in these folders, not below them; in the order of the request.  Names that a
+ *             glob matches are left out (a glob with a slash is held against the path from the root,
+ *             any other against the name; glob.h), and all of a folder that holds a name which is
+ *             one of the markers.  A symbolic link is followed, inside the roots only; it is told as
+ *             what it leads to.  With parts > 1 the names are dealt out to so many heaps, and only
+ *             heap number `part` is told.  When the root report isn't "present", n is 0.
+ *     folder  u8 verdict | u8 reason | u16 errno | u8 flags (MP_TOO_MANY, MP_MARKED)
+ *             | u64 device | u64 inode | u32 unread | u32 n | n x entry
+ *             (nothing but the verdict is told unless that is "present"; with MP_TOO_MANY no entry
+ *             is: ask for the folder alone, or in more parts.  unread: entries that gave an error)
+ *     entry   u8 kind (MP_ENTRY_...) | str name | (of files) identity
  *
  *   -> PROGRESS  u64 operations finished since the probe started
  *   -> SHORTAGE  u16 errno | str what       the probe's own lack of memory or descriptors: the
@@ -73,7 +93,10 @@ enum
 	MP_MAX_PAYLOAD = 32 * 1024 * 1024,
 	MP_MAX_PATH = 4095,		/* bytes, as the kernel's PATH_MAX without the NUL */
 	MP_MAX_NAME = 255,
-	MP_MAX_NAMES = 200000
+	MP_MAX_NAMES = 200000,
+	MP_MAX_FOLDERS = 1024,		/* of one DISCOVER */
+	MP_MAX_PARTS = 65536,
+	MP_END_BYTES = 64 * 1024
 };
 
 typedef enum MpMessageType
@@ -83,6 +106,7 @@ typedef enum MpMessageType
 	MP_CHECK = 3,
 	MP_HASH = 4,
 	MP_LIST = 5,
+	MP_DISCOVER = 6,
 	MP_PROGRESS = 64,
 	MP_SHORTAGE = 65,
 	MP_BYE = 66
@@ -146,6 +170,28 @@ typedef enum MpAlgorithm
 	MP_MD5 = 1,
 	MP_SHA1 = 2
 } MpAlgorithm;
+
+/* What of a file's content is digested. */
+enum
+{
+	MP_WHOLE = 1,
+	MP_ENDS = 2
+};
+
+/* Of a folder that was discovered. */
+enum
+{
+	MP_TOO_MANY = 1,			/* names for the answer */
+	MP_MARKED = 2				/* it holds a marker: left out */
+};
+
+typedef enum MpEntryKind
+{
+	MP_ENTRY_FILE = 1,			/* a regular file */
+	MP_ENTRY_FOLDER = 2,
+	MP_ENTRY_FILE_LINK = 3,		/* a symbolic link to a regular file */
+	MP_ENTRY_FOLDER_LINK = 4
+} MpEntryKind;
 
 typedef struct MpIdentity
 {

@@ -55,15 +55,49 @@ static void
 read_hash(MpReader *r)
 {
 	MpIdentity	identity;
-	uint8_t		n;
+	uint32_t	files = mp_read_count(r, 46);
 
-	mp_read_u8(r);
-	mp_read_u8(r);
-	mp_read_u16(r);
-	mp_read_identity(r, &identity);
-	n = mp_read_u8(r);
-	for (uint8_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < files; i++)
+	{
 		mp_read_u8(r);
+		mp_read_u8(r);
+		mp_read_u16(r);
+		mp_read_identity(r, &identity);
+		for (int digest = 0; digest < 2; digest++)
+			for (uint8_t n = mp_read_u8(r); n > 0; n--)
+				mp_read_u8(r);
+	}
+}
+
+static void
+read_entry(MpReader *r)
+{
+	MpIdentity	identity;
+	uint8_t		kind = mp_read_u8(r);
+
+	check_str(mp_read_str(r, MP_MAX_NAME));
+	if (kind == MP_ENTRY_FILE || kind == MP_ENTRY_FILE_LINK)
+		mp_read_identity(r, &identity);
+}
+
+static void
+read_discover(MpReader *r)
+{
+	uint32_t	folders = mp_read_count(r, 29);
+
+	for (uint32_t i = 0; i < folders; i++)
+	{
+		uint32_t	n;
+
+		mp_read_u32(r);			/* verdict, reason, errno */
+		mp_read_u8(r);
+		mp_read_u64(r);
+		mp_read_u64(r);
+		mp_read_u32(r);
+		n = mp_read_count(r, 5);
+		for (uint32_t j = 0; j < n; j++)
+			read_entry(r);
+	}
 }
 
 static void
@@ -85,7 +119,8 @@ read_answer(MpReader *r, uint8_t type)
 {
 	MpRootReport report;
 
-	if (type == MP_CHECK || type == MP_ROOT || type == MP_HASH || type == MP_LIST)
+	if (type == MP_CHECK || type == MP_ROOT || type == MP_HASH || type == MP_LIST ||
+		type == MP_DISCOVER)
 		mp_read_root_report(r, &report);
 	if (type == MP_CHECK)
 		read_check(r);
@@ -95,6 +130,8 @@ read_answer(MpReader *r, uint8_t type)
 		read_hash(r);
 	else if (type == MP_LIST)
 		read_list(r);
+	else if (type == MP_DISCOVER)
+		read_discover(r);
 	else if (type == MP_PROGRESS)
 		mp_read_u64(r);
 	else if (type == MP_HELLO)

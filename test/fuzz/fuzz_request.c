@@ -39,6 +39,31 @@ check_entries(const MpRequest *request)
 }
 
 static void
+check_strings(const MpStrings *strings)
+{
+	for (uint32_t i = 0; i < strings->n; i++)
+		if (strings->list[i].length > 0)
+			check_text(strings->list[i].data, strings->list[i].length);
+}
+
+static void
+check_discover(const MpRequest *request)
+{
+	check_strings(&request->paths);
+	check_strings(&request->globs);
+	check_strings(&request->markers);
+	for (uint32_t i = 0; i < request->n_folders; i++)
+	{
+		const MpFolder *folder = &request->folders[i];
+
+		if (folder->path.length > 0)
+			check_text(folder->path.data, folder->path.length);
+		if (folder->part >= folder->parts)
+			abort();
+	}
+}
+
+static void
 check_whole(const MpRequest *request)
 {
 	size_t		first = 0;
@@ -63,6 +88,7 @@ check_whole(const MpRequest *request)
 	if (first != request->n_entries)
 		abort();
 	check_entries(request);
+	check_discover(request);
 }
 
 int

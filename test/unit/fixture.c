@@ -154,6 +154,36 @@ ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path)
 }
 
 void
+ask_hash(Ask *ask, const char *root, const char *path, MpAlgorithm algorithm, uint8_t parts)
+{
+	ask_place(ask, MP_HASH, root, 0, NULL);
+	mp_write_u8(&ask->w, (uint8_t) algorithm);
+	mp_write_u8(&ask->w, parts);
+	mp_write_u32(&ask->w, 1);
+	mp_write_str(&ask->w, path, strlen(path));
+}
+
+static void
+ask_string(Ask *ask, const char *string)
+{
+	mp_write_u32(&ask->w, *string != '\0');
+	if (*string != '\0')
+		mp_write_str(&ask->w, string, strlen(string));
+}
+
+void
+ask_discover(Ask *ask, const char *root, const char *glob, const char *marker, const char *folder)
+{
+	ask_place(ask, MP_DISCOVER, root, 0, NULL);
+	ask_string(ask, glob);
+	ask_string(ask, marker);
+	mp_write_u32(&ask->w, 1);
+	mp_write_str(&ask->w, folder, strlen(folder));
+	mp_write_u32(&ask->w, 0);
+	mp_write_u32(&ask->w, 1);
+}
+
+void
 ask_check(Ask *ask, const char *root, int n_others, const char *const *others)
 {
 	ask_place(ask, MP_CHECK, root, n_others, others);

@@ -30,7 +30,13 @@ typedef struct Ask
 
 extern void ask_place(Ask *ask, uint8_t type, const char *root, int n_others,
 					  const char *const *others);
-/* A ROOT with its marker, a LIST with its folder, a HASH up to its file. */
+/* A HASH of one file. */
+extern void ask_hash(Ask *ask, const char *root, const char *path, MpAlgorithm algorithm,
+					 uint8_t parts);
+/* A DISCOVER of one folder, with one glob and one marker ("": none). */
+extern void ask_discover(Ask *ask, const char *root, const char *glob, const char *marker,
+						 const char *folder);
+/* A ROOT with its marker, a LIST with its folder. */
 extern void ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path);
 extern void ask_check(Ask *ask, const char *root, int n_others, const char *const *others);
 extern void ask_directory(Ask *ask, const char *path);

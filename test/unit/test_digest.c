@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,36 +16,65 @@
 #include "fixture.h"
 #include "tap.h"
 
-static MpHash
-hash(const char *root, const char *path, MpAlgorithm algorithm)
+typedef struct Result
+{
+	MpRootReport report;
+	MpDigest	digest;
+} Result;
+
+/* All steps of one file's HASH on this thread. */
+static Result
+hash_parts(const char *root, const char *path, MpAlgorithm algorithm, uint8_t parts)
 {
 	MpRequest	request;
-	MpHash		result;
+	MpHash		hash;
+	Result		result = {0};
 	Ask			ask;
 
-	ask_place(&ask, MP_HASH, root, 0, NULL);
-	mp_write_str(&ask.w, path, strlen(path));
-	mp_write_u8(&ask.w, (uint8_t) algorithm);
+	ask_hash(&ask, root, path, algorithm, parts);
 	if (ask_parse(&ask, &request) != 0)
 		bail("ask_parse");
-	mp_hash_run(&result, &request);
+	mp_hash_open(&hash, &request);
+	mp_hash_file(&hash, 0);
+	mp_hash_compare(&hash);
+	if (mp_hash_wants_confirming(&hash))
+		mp_hash_confirm(&hash, 0);
+	result.report = hash.guard.report;
+	if (hash.files != NULL)
+		result.digest = hash.files[0].digest;
+	mp_hash_close(&hash);
 	mp_request_free(&request);
 	return result;
+}
+
+static Result
+hash(const char *root, const char *path, MpAlgorithm algorithm)
+{
+	return hash_parts(root, path, algorithm, MP_WHOLE);
+}
+
+static const char *
+in_hex(const uint8_t *bytes, int length)
+{
+	static char hex[2 * MP_MOST_DIGEST + 1];
+
+	hex[0] = '\0';
+	for (int i = 0; i < length; i++)
+		sprintf(hex + 2 * i, "%02x", bytes[i]);
+	return hex;
 }
 
 static void
 is_digest(const MpDigest *digest, const char *expected, const char *what)
 {
-	char		hex[2 * MP_MOST_DIGEST + 1] = "";
+	const char *hex = in_hex(digest->whole, digest->length);
 
-	for (int i = 0; i < digest->length; i++)
-		sprintf(hex + 2 * i, "%02x", digest->bytes[i]);
 	if (!ok(digest->judgement.verdict == MP_PRESENT && strcmp(hex, expected) == 0, "%s", what))
 		note("verdict %d, %s", digest->judgement.verdict, hex);
 }
 
 static void
-is_refused(MpHash result, MpVerdict verdict, MpReason reason, const char *what)
+is_refused(Result result, MpVerdict verdict, MpReason reason, const char *what)
 {
 	ok(result.digest.judgement.verdict == verdict && result.digest.judgement.reason == reason &&
 	   result.digest.length == 0, "%s", what);
@@ -53,7 +83,7 @@ is_refused(MpHash result, MpVerdict verdict, MpReason reason, const char *what)
 static void
 test_vectors(const char *root)
 {
-	MpHash		result;
+	Result		result;
 	FILE	   *file;
 
 	fixture_file(root, "empty", "");
@@ -81,7 +111,7 @@ test_vectors(const char *root)
 static void
 test_refused(const char *root)
 {
-	MpHash		result;
+	Result		result;
 
 	mkfifo(fixture_path(root, "fifo"), 0600);
 	fixture_mkdir(root, "folder");
@@ -109,6 +139,47 @@ test_refused(const char *root)
 				   "a file that can't be read");
 		chmod(fixture_path(root, "abc"), 0600);
 	}
+}
+
+/* The digest of a file's ends, by reading all of it and by reading nothing else. */
+static void
+test_ends_of(const char *root, size_t size, const char *what)
+{
+	char	   *content = malloc(size + 8);
+	unsigned char expected[MP_MOST_DIGEST];
+	char	   *path = fixture_path(root, "ends");
+	FILE	   *file = fopen(path, "w");
+	size_t		head = size < MP_END_BYTES ? size : MP_END_BYTES;
+	size_t		tail = size > 2 * MP_END_BYTES ? MP_END_BYTES : size - head;
+	Result		both;
+	Result		ends;
+
+	for (size_t i = 0; i < size; i++)
+		content[i] = (char) (i * 7 + (i >> 11));
+	if (fwrite(content, 1, size, file) != size || fclose(file) != 0)
+		bail(path);
+	memmove(content + head, content + size - tail, tail);
+	for (int i = 0; i < 8; i++)
+		content[head + tail + (size_t) i] = (char) ((uint64_t) size >> (56 - 8 * i));
+	EVP_Digest(content, head + tail + 8, expected, NULL, EVP_md5(), NULL);
+	both = hash_parts(root, "ends", MP_MD5, MP_WHOLE | MP_ENDS);
+	ends = hash_parts(root, "ends", MP_MD5, MP_ENDS);
+	ok(both.digest.length == 16 && memcmp(both.digest.ends, expected, 16) == 0,
+	   "the ends of %s, while all of it is read", what);
+	ok(ends.digest.length == 16 && memcmp(ends.digest.ends, expected, 16) == 0,
+	   "the ends of %s, alone", what);
+	free(content);
+}
+
+static void
+test_ends(const char *root)
+{
+	test_ends_of(root, 0, "an empty file");
+	test_ends_of(root, 1000, "a short file");
+	test_ends_of(root, MP_END_BYTES, "a file as long as one end");
+	test_ends_of(root, 2 * MP_END_BYTES, "a file as long as both");
+	test_ends_of(root, 2 * MP_END_BYTES + 1, "one byte more");
+	test_ends_of(root, 1000003, "a long file");
 }
 
 typedef struct Scribbler
@@ -139,7 +210,7 @@ test_change(const char *root)
 {
 	Scribbler	scribbler = {.path = fixture_path(root, "growing")};
 	pthread_t	thread;
-	MpHash		result;
+	Result		result;
 
 	fixture_file(root, "growing", "");
 	/* Long enough to read that the other thread gets its turn in every reading. */
@@ -162,6 +233,7 @@ main(void)
 
 	mp_confine_start();
 	test_vectors(root);
+	test_ends(root);
 	test_refused(root);
 	test_change(root);
 	return done();

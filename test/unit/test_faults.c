@@ -116,11 +116,13 @@ ask_for_everything(Client *client)
 	client_send_message(client, &ask.w);
 	for (uint64_t i = 0; i < 3; i++)
 	{
-		ask_place_and_path(&ask, MP_HASH, root, files[i]);
-		mp_write_u8(&ask.w, MP_MD5);
+		ask_hash(&ask, root, files[i], MP_MD5, i == 1 ? MP_WHOLE | MP_ENDS : MP_WHOLE);
 		ask_end(&ask, 5 + i);
 		client_send_message(client, &ask.w);
 	}
+	ask_discover(&ask, root, "*.gone", ".nomedia", "album");
+	ask_end(&ask, 8);
+	client_send_message(client, &ask.w);
 }
 
 /* The entries of the CHECK above that are there: all but these. */
@@ -157,8 +159,12 @@ judge_hash(MpReader *r, uint64_t id)
 	static const unsigned char md5[16] = {0x9a, 0x03, 0x64, 0xb9, 0xe9, 0x9b, 0xb4, 0x80, 0xdd,
 	0x25, 0xe1, 0xf0, 0x28, 0x4c, 0x85, 0x55};
 	MpIdentity	identity;
-	int			verdict = mp_read_u8(r);
+	int			verdict;
 
+	/* None when the root isn't there. */
+	if (mp_read_u32(r) == 0)
+		return;
+	verdict = mp_read_u8(r);
 	mp_read_u8(r);
 	mp_read_u16(r);
 	mp_read_identity(r, &identity);
@@ -176,6 +182,30 @@ judge_hash(MpReader *r, uint64_t id)
 			return;
 		}
 	}
+}
+
+/* A folder that can't be listed to its end tells nothing. */
+static void
+judge_discovered(MpReader *r)
+{
+	uint32_t	unread;
+	uint32_t	n;
+	int			verdict;
+
+	if (mp_read_u32(r) == 0)
+		return;
+	verdict = mp_read_u8(r);
+	mp_read_u8(r);
+	mp_read_u16(r);
+	mp_read_u8(r);
+	mp_read_u64(r);
+	mp_read_u64(r);
+	unread = mp_read_u32(r);
+	n = mp_read_u32(r);
+	if (verdict != MP_PRESENT && verdict != MP_UNREACHABLE)
+		complain("a folder that is there isn't walked but called something else", verdict);
+	if (verdict == MP_PRESENT && n + unread < 9)
+		complain("a folder's names go missing", (int) n);
 }
 
 static void
@@ -201,6 +231,8 @@ judge(const Message *message)
 		judge_check(&r);
 	else if (message->header.type == MP_HASH)
 		judge_hash(&r, message->header.request);
+	else if (message->header.type == MP_DISCOVER)
+		judge_discovered(&r);
 	else if (message->header.type == MP_LIST)
 	{
 		verdict = mp_read_u8(&r);

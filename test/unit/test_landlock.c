@@ -101,16 +101,18 @@ hash(const Client *client, const char *where, const char *name, uint8_t reasons[
 	MpReader	r;
 	Ask			ask;
 
-	ask_place_and_path(&ask, MP_HASH, where, name);
-	mp_write_u8(&ask.w, MP_MD5);
+	ask_hash(&ask, where, name, MP_MD5, MP_WHOLE);
 	ask_end(&ask, 1);
 	client_send_message(client, &ask.w);
 	client_answer(client, &answer);
 	mp_read_start(&r, answer.payload, answer.header.length);
 	mp_read_root_report(&r, &report);
-	mp_read_u8(&r);
-	reasons[0] = report.reason;
-	reasons[1] = mp_read_u8(&r);
+	reasons[0] = reasons[1] = report.reason;
+	if (mp_read_u32(&r) == 1)
+	{
+		mp_read_u8(&r);
+		reasons[1] = mp_read_u8(&r);
+	}
 	free(answer.payload);
 }
 

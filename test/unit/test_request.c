@@ -79,10 +79,13 @@ test_every_length(void)
 	ask_name(&ask, "b.jpg", MP_WANT_IDENTITY);
 	test_lengths(&ask.w, MP_CHECK, "CHECK");
 
-	ask_place(&ask, MP_HASH, "/data", 0, NULL);
-	mp_write_str(&ask.w, "a.jpg", 5);
-	mp_write_u8(&ask.w, MP_SHA1);
+	ask_hash(&ask, "/data", "a.jpg", MP_SHA1, MP_WHOLE | MP_ENDS);
 	test_lengths(&ask.w, MP_HASH, "HASH");
+
+	ask_discover(&ask, "/data", "*.tmp", ".nomedia", "2019/may");
+	test_lengths(&ask.w, MP_DISCOVER, "DISCOVER");
+	ask_discover(&ask, "/data", "", "", "");
+	test_lengths(&ask.w, MP_DISCOVER, "DISCOVER of the root itself, nothing left out");
 }
 
 static void
@@ -100,10 +103,21 @@ test_refused(void)
 	is(parse_whole(&ask.w, MP_CHECK), EBADMSG, "an unknown flag is refused");
 	mp_write_free(&ask.w);
 
-	ask_place(&ask, MP_HASH, "/data", 0, NULL);
-	mp_write_str(&ask.w, "a.jpg", 5);
-	mp_write_u8(&ask.w, 99);
+	ask_hash(&ask, "/data", "a.jpg", (MpAlgorithm) 99, MP_WHOLE);
 	is(parse_whole(&ask.w, MP_HASH), EBADMSG, "an unknown algorithm is refused");
+	mp_write_free(&ask.w);
+
+	ask_hash(&ask, "/data", "a.jpg", MP_MD5, 0);
+	is(parse_whole(&ask.w, MP_HASH), EBADMSG, "a digest of nothing is refused");
+	mp_write_free(&ask.w);
+
+	ask_hash(&ask, "/data", "a.jpg", MP_MD5, 4);
+	is(parse_whole(&ask.w, MP_HASH), EBADMSG, "a digest of an unknown part is refused");
+	mp_write_free(&ask.w);
+
+	ask_discover(&ask, "/data", "", "", "a");
+	mp_write_u32_at(&ask.w, ask.w.length - 8, 1);
+	is(parse_whole(&ask.w, MP_DISCOVER), EBADMSG, "part 1 of 1 (from 0) is refused");
 	mp_write_free(&ask.w);
 
 	ask_place(&ask, MP_PROGRESS, "/data", 0, NULL);

@@ -111,12 +111,11 @@ ask_root(const Client *client, const char *root, uint64_t id)
 }
 
 static void
-ask_hash(const Client *client, const char *root, const char *path, uint64_t id)
+send_hash(const Client *client, const char *root, const char *path, uint64_t id)
 {
 	Ask			ask;
 
-	ask_place_and_path(&ask, MP_HASH, root, path);
-	mp_write_u8(&ask.w, MP_MD5);
+	ask_hash(&ask, root, path, MP_MD5, MP_WHOLE);
 	ask_end(&ask, id);
 	client_send_message(client, &ask.w);
 }
@@ -184,7 +183,7 @@ test_busy(const char *root)
 		return;
 	}
 	client_hello(&client, 100, 2);
-	ask_hash(&client, root, "huge", 5);
+	send_hash(&client, root, "huge", 5);
 	for (int i = 0; i < 3; i++)
 	{
 		MpReader	r;
