@@ -20,6 +20,7 @@
 #include "reasons.h"
 #include "root_facts.h"
 #include "roots.h"
+#include "settings.h"
 #include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_add_root);
@@ -75,8 +76,11 @@ refuse_overlap(const RootFacts *facts, const char *folder)
 {
 	RootFacts	theirs = {0};
 
-	if (root_ask(folder, NULL, &theirs) && theirs.report.reason == MP_ROOT_ABSENT)
-		return;					/* no logs were ever written, say */
+	/* No logs were ever written, say; or a service that can't see the folder can't tell of it. */
+	if (root_ask(folder, NULL, &theirs) &&
+		(theirs.report.reason == MP_ROOT_ABSENT ||
+		 (theirs.report.reason == MP_NO_PERMISSION && setting_probe_socket[0] != '\0')))
+		return;
 	ask_facts(folder, NULL, &theirs);
 	if (lies_within(facts->canonical, theirs.canonical) ||
 		lies_within(theirs.canonical, facts->canonical))

@@ -20,7 +20,7 @@
  *   sql_calls.c  columns.c  owner_rights.c    SQL, arrays for it, acting as the extension's owner
  *   probe_client.c         requests and answers, deadlines, cancel
  *   probe_messages.c  probe_terms.c    whole messages; what the probe was told
- *   probe_process.c        starting and ending the probe
+ *   probe_process.c  probe_service.c    starting and ending the probe; one that runs as a service
  *   settings.c  compat.h   settings; differences between server versions
  *
  * Each file calls only files below it.

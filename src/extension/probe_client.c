@@ -31,6 +31,7 @@
 #include "probe_client.h"
 #include "probe_messages.h"
 #include "probe_process.h"
+#include "probe_service.h"
 #include "probe_terms.h"
 #include "settings.h"
 
@@ -214,7 +215,8 @@ connect_probe(void)
 		on_proc_exit(on_exit_release, 0);
 		exit_registered = true;
 	}
-	probe = probe_process_start();
+	probe = setting_probe_socket[0] != '\0' ?
+		probe_service_connect(setting_probe_socket) : probe_process_start();
 	hello = new_request(MP_HELLO);
 	mp_write_u32(&hello->message, setting_probe_idle);
 	mp_write_u32(&hello->message, setting_probe_threads);
@@ -305,6 +307,9 @@ probe_ended(void)
 				(errcode(ERRCODE_SYSTEM_ERROR),
 				 errmsg("the probe ended unexpectedly, twice"),
 				 errdetail("Nothing was concluded from what it had not answered."),
+				 setting_probe_socket[0] != '\0' ?
+				 errhint("The service at \"%s\" says on its standard error whom it refused.",
+						 setting_probe_socket) :
 				 errhint("The system's log may tell why (out of memory, a signal).")));
 	}
 	ereport(WARNING,

@@ -5,8 +5,10 @@
 #include "utils/memutils.h"
 
 #include "probe_terms.h"
+#include "settings.h"
 
-/* A count and paths, each ended by a NUL. */
+/* Where the probe is (missing_photos.probe_socket), a count, and paths, each ended by a NUL. */
+static char *socket_kept = NULL;
 static int	n_paths = 0;
 static char *paths_kept = NULL;
 static size_t paths_length = 0;
@@ -32,13 +34,18 @@ terms_set(int n, const char *const *paths)
 	at = list = MemoryContextAlloc(TopMemoryContext, length + 1);
 	for (int i = 0; i < n; i++)
 		at = strcpy(at, paths[i]) + strlen(paths[i]) + 1;
-	if (n == n_paths && length == paths_length && memcmp(list, paths_kept, length) == 0)
+	if (paths_kept != NULL && n == n_paths && length == paths_length && memcmp(list, paths_kept, length) == 0 &&
+		strcmp(setting_probe_socket, socket_kept) == 0)
 	{
 		pfree(list);
 		return false;
 	}
 	if (paths_kept != NULL)
+	{
 		pfree(paths_kept);
+		pfree(socket_kept);
+	}
+	socket_kept = MemoryContextStrdup(TopMemoryContext, setting_probe_socket);
 	paths_kept = list;
 	paths_length = length;
 	n_paths = n;

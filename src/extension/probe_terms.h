@@ -4,7 +4,10 @@
 
 #include "protocol/wire.h"
 
-/* Keeps the paths the next probe is confined to; false when they are those already kept. */
+/*
+ * Keeps the paths the next probe is confined to; false when they are those already kept, and the
+ * probe is still to be found at the same place.
+ */
 extern bool terms_set(int n, const char *const *paths);
 
 /* Writes them, as HELLO has them. */

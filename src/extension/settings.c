@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include <limits.h>
+#include <sys/un.h>
 
 #include "utils/guc.h"
 
@@ -21,6 +22,7 @@ int			setting_max_missing_percent = 20;
 int			setting_max_missing_files = 50;
 int			setting_confirm_scans = 1;
 int			setting_confirm_after = 0;
+char	   *setting_probe_socket = NULL;
 
 static void
 define_guards(void)
@@ -58,10 +60,29 @@ settings_ask_confirmation(void)
 	return setting_confirm_scans > 1 || setting_confirm_after > 0;
 }
 
+static bool
+check_probe_socket(char **value, void **extra, GucSource source)
+{
+	struct sockaddr_un address;
+
+	if ((*value)[0] == '\0' ||
+		((*value)[0] == '/' && strlen(*value) < sizeof(address.sun_path)))
+		return true;
+	GUC_check_errdetail("It must be an absolute path of fewer than %zu bytes.",
+						sizeof(address.sun_path));
+	return false;
+}
+
 void
 settings_define(void)
 {
 	define_guards();
+	DefineCustomStringVariable("missing_photos.probe_socket",
+							   "The Unix socket of a probe that runs as a service.",
+							   "Empty: each session starts a probe of its own.",
+							   &setting_probe_socket,
+							   "",
+							   PGC_SUSET, 0, check_probe_socket, NULL, NULL);
 	DefineCustomIntVariable("missing_photos.probe_timeout",
 							"How long the disk may give no sign of life.",
 							"A batch of files the disk doesn't answer for within this time is "

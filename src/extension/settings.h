@@ -11,6 +11,7 @@ extern int	setting_max_missing_percent;
 extern int	setting_max_missing_files;
 extern int	setting_confirm_scans;
 extern int	setting_confirm_after;	/* s */
+extern char *setting_probe_socket;	/* "": none */
 
 extern void settings_define(void);
 

@@ -10,6 +10,7 @@
 #include "guard.h"
 #include "mounts.h"
 #include "progress.h"
+#include "served.h"
 
 /* What a root is, in the terms that hold around one batch. */
 typedef struct Sight
@@ -28,7 +29,7 @@ look_once(const char *path, Sight *sight)
 	struct statx st;
 	int			err;
 
-	sight->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	sight->fd = mp_open_root(path);
 	mp_progress_add(1);
 	if (sight->fd < 0)
 		return errno;

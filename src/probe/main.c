@@ -8,6 +8,7 @@
  * A map of the source, from the socket to the disk:
  *
  *     keeper.c      the process between the database server and the probe
+ *     service.c     the probe as a service that listens on a socket
  *     server.c      the connection: one poll loop that never touches the disk
  *     stream.c      whole messages over a socket that doesn't block
  *     mailbox.c     answers on their way from the workers to the server's thread
@@ -25,6 +26,7 @@
  *     root.c        ROOT: what a root is and what is mounted below it
  *     mountinfo.c   the kernel's table of mounts
  *     mounts.c      a fingerprint of what is mounted below a root
+ *     served.c      which folders may be opened as roots
  *     guard.c       the root before and after a batch; witnesses of missing names
  *     landlock.c    the right to read anything else, given up
  *     confine.c     look-ups that can't leave the roots, by the kernel
@@ -44,6 +46,7 @@
 #include "confine.h"
 #include "keeper.h"
 #include "server.h"
+#include "service.h"
 
 #ifndef MP_PROBE_VERSION
 #define MP_PROBE_VERSION "unknown"
@@ -58,7 +61,15 @@ static const char usage[] =
 	"missing_photos_probe looks at files for the PostgreSQL extension missing_photos.\n"
 	"\n"
 	"The extension starts it as \"missing_photos_probe --keeper\" with a connected socket as\n"
-	"descriptor 3; there is nothing to start by hand.\n"
+	"descriptor 3; there is nothing to start by hand, unless you want it to run elsewhere:\n"
+	"\n"
+	"  missing_photos_probe --listen SOCKET --root FOLDER [--root FOLDER]... [--peer USER]...\n"
+	"\n"
+	"  --listen SOCKET  serve sessions that connect to this Unix socket; give its path to the\n"
+	"                   database as missing_photos.probe_socket\n"
+	"  --root FOLDER    what may be looked at, and read, is this folder and what lies below it\n"
+	"  --peer USER      a user, by name or number, whose processes may connect (the database\n"
+	"                   server's); without it, the user this program runs as\n"
 	"\n"
 	"  --version   print the version and exit\n"
 	"  --help      print this and exit\n";
@@ -93,6 +104,8 @@ main(int argc, char **argv)
 		fputs(usage, stdout);
 		return 0;
 	}
+	if (strcmp(mode, "--listen") == 0 || strncmp(mode, "--listen=", 9) == 0)
+		return mp_service_main(argc, argv);
 	if (strcmp(mode, "--keeper") != 0 || (argc != 2 && !by_hand))
 	{
 		fputs(usage, stderr);

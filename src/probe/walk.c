@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "progress.h"
+#include "served.h"
 #include "walk.h"
 
 enum
@@ -121,7 +122,7 @@ mp_path_below(const char *path, const char *root)
 static int
 open_root(const char *path)
 {
-	int			fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int			fd = mp_open_root(path);
 
 	mp_progress_add(1);
 	return fd;
