@@ -5,4 +5,5 @@ SQL_INTERNAL = \
 	sql/internal/identity.sql \
 	sql/internal/twins.sql \
 	sql/internal/record.sql \
+	sql/internal/moves.sql \
 	sql/internal/job.sql

@@ -166,6 +166,7 @@ CREATE TABLE missing_photos.finding (
 	photo     text        NOT NULL,
 	file      text        NOT NULL,
 	path      text,
+	new_path  text,
 	old_state missing_photos.file_state NOT NULL,
 	new_state missing_photos.file_state NOT NULL,
 	reason    text,
@@ -173,6 +174,8 @@ CREATE TABLE missing_photos.finding (
 );
 CREATE INDEX finding_job ON missing_photos.finding (job_id);
 COMMENT ON TABLE missing_photos.finding IS 'each change a job made to the library';
+COMMENT ON COLUMN missing_photos.finding.new_path IS
+	'where a file was found that had been at path; NULL where none moved';
 
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.attached_library', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.registered_root', '');

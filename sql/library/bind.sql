@@ -101,7 +101,7 @@ AS $$
 		       format_type(attribute.atttypid, NULL) AS type,
 		       EXISTS (SELECT FROM jsonb_each_text(bound.bound -> 'columns') AS used
 		                WHERE used.value = attribute.attname) AS used,
-		       bound.role IN ('link', 'job') AND attribute.attnotnull
+		       bound.role IN ('link', 'file', 'job') AND attribute.attnotnull
 		       AND NOT attribute.atthasdef AND attribute.attidentity = '' AS demanded
 		  FROM bound
 		  JOIN pg_namespace AS space ON space.nspname = mapping ->> 'schema'

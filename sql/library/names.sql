@@ -44,7 +44,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT jsonb_build_object(
 	           'more_link_columns', missing_photos.contract_more(mapping, 'link', 'columns'),
-	           'more_link_values', missing_photos.contract_more(mapping, 'link', 'values'))
+	           'more_link_values', missing_photos.contract_more(mapping, 'link', 'values'),
+	           'more_file_columns', missing_photos.contract_more(mapping, 'file', 'columns'),
+	           'more_file_values', missing_photos.contract_more(mapping, 'file', 'values'),
+	           'makes_photos', COALESCE(mapping -> 'makes_photos', 'false'))
 	       || jsonb_object_agg(condition.key, missing_photos.contract_fill(condition.value, names))
 	  FROM jsonb_each_text(jsonb_build_object(
 		-- Where every key is led by the owner, so is every join.
@@ -80,6 +83,19 @@ AS $$
 			ELSE 'NULL::pg_catalog.int8' END,
 		'algorithm', COALESCE(quote_literal(mapping #>> '{digest,algorithm}'), 'NULL'),
 		'digest_length', COALESCE((mapping #>> '{digest,length}')::integer::text, '0'),
+		-- The key of a file with digest d.digest, where keys are made of the digest and the owner.
+		'key_of_digest', CASE WHEN (mapping ->> 'owner_in_key')::integer
+		                           = (mapping #>> '{digest,length}')::integer + 1
+			THEN 'pg_catalog.concat(d.digest, $1)::{file.key:type}' ELSE '' END,
+		'type_of_kind', (
+			SELECT 'CASE ' || string_agg(format('WHEN $6 {=} %L THEN %L', kind.key, kind.value), ' '
+			                             ORDER BY kind.key)
+			       || format(' ELSE %L END::{file.type:type}', mapping #>> '{file_types,image}')
+			  FROM jsonb_each_text(mapping -> 'file_types') AS kind),
+		'add_file_columns', CASE WHEN names ? 'file.owner' THEN ', {file.owner}' ELSE '' END
+			|| CASE WHEN names ? 'file.size' THEN ', {file.size}' ELSE '' END,
+		'add_file_values', CASE WHEN names ? 'file.owner' THEN ', $1::{file.owner:type}' ELSE '' END
+			|| CASE WHEN names ? 'file.size' THEN ', $5::{file.size:type}' ELSE '' END,
 		'on_conflict', CASE WHEN missing_photos.contract_pairs_unique(mapping)
 			THEN 'ON CONFLICT (' || CASE WHEN names ? 'link.owner' THEN '{link.owner}, ' ELSE '' END
 				|| '{link.photo}, {link.file}) DO NOTHING' ELSE '' END,
@@ -119,6 +135,15 @@ AS $$
 			THEN format('p.{photo.algorithm}::pg_catalog.text {=} %L', mapping #>> '{digest,algorithm}')
 			ELSE 'NOT p.{photo.external}' END,
 		'algorithm', quote_literal(mapping #>> '{digest,algorithm}'),
+		-- A digest of the path itself follows the path.
+		'and_path_digest', CASE WHEN mapping ? 'path_digest' THEN format(
+			', {photo.checksum} = CASE WHEN %s THEN missing_photos.sha1(pg_catalog.convert_to('
+			|| 'pg_catalog.concat(%L, k.place), ''UTF8'')) ELSE r.{photo.checksum} END',
+			CASE WHEN names ? 'photo.algorithm'
+				THEN format('r.{photo.algorithm}::pg_catalog.text {=} %L',
+				            mapping #>> '{path_digest,algorithm}')
+				ELSE 'r.{photo.external}' END,
+			mapping #>> '{path_digest,prefix}') ELSE '' END,
 		'size', CASE WHEN names ? 'extra'
 			THEN '(SELECT e.{extra.size}::pg_catalog.int8 FROM {extra} AS e '
 				|| 'WHERE e.{extra.photo} {=} p.{photo.key})'

@@ -12,6 +12,9 @@ SQL_LIBRARY = \
 	sql/library/lock.sql \
 	sql/library/mark_missing.sql \
 	sql/library/mark_present.sql \
+	sql/library/move.sql \
+	sql/library/claimed.sql \
+	sql/library/add.sql \
 	sql/library/job.sql \
 	sql/library/preset_librephotos.sql \
 	sql/library/preset_immich.sql \

@@ -15,7 +15,8 @@ AS $$
 			          "columns": {"key": "id", "owner": "ownerId", "path": "originalPath",
 			                      "kind": "type", "offline": "isOffline", "external": "isExternal",
 			                      "deleted_at": "deletedAt", "checksum": "checksum"},
-			          "optional": {"status": "status", "algorithm": "checksumAlgorithm"}},
+			          "optional": {"status": "status", "algorithm": "checksumAlgorithm",
+			                       "name": "originalFileName"}},
 			"folder": {"name": ["library", "libraries"], "if_present": true,
 			           "columns": {"owner": "ownerId", "paths": "importPaths"},
 			           "optional": {"deleted_at": "deletedAt"}},
@@ -24,7 +25,8 @@ AS $$
 		},
 		"file_types": {"video": "VIDEO"},
 		"states": {"active": "active", "deleting": "deleted"},
-		"digest": {"algorithm": "sha1"}
+		"digest": {"algorithm": "sha1"},
+		"path_digest": {"algorithm": "sha1-path", "prefix": "path:"}
 	}'::jsonb
 $$;
 COMMENT ON FUNCTION missing_photos.preset_immich IS 'what an Immich library looks like';

@@ -15,7 +15,9 @@ AS $$
 			'photo', jsonb_build_object('name', 'api_photo', 'columns', jsonb_build_object(
 				'key', COALESCE(missing_photos.contract_key(
 					library_schema, 'api_photo', 'api_photo_files', 'photo_id'), 'id'),
-				'owner', 'owner_id', 'main', 'main_file_id', 'video', 'video')),
+				'owner', 'owner_id', 'main', 'main_file_id', 'video', 'video'),
+				'optional', '{"hash": "image_hash", "removed": "removed",
+				              "trashed": "in_trashcan"}'::jsonb),
 			'file', '{"name": "api_file", "columns": {"key": "hash", "path": "path",
 			          "type": "type", "missing": "missing"}}'::jsonb,
 			'link', '{"name": "api_photo_files",

@@ -12,7 +12,8 @@ AS $$
 		"tables": {
 			"owner": {"name": "owners", "columns": {"key": "owner", "folders": "folders"}},
 			"photo": {"name": "photos", "columns": {"key": "id", "owner": "owner",
-			          "main": "main_file", "video": "video"}},
+			          "main": "main_file", "video": "video", "removed": "removed",
+			          "trashed": "in_trash"}},
 			"file": {"name": "files", "columns": {"key": "hash", "owner": "owner", "path": "path",
 			         "type": "type", "missing": "missing", "size": "size"}},
 			"link": {"name": "photo_files",
@@ -26,7 +27,9 @@ AS $$
 		},
 		"file_types": {"image": "image", "video": "video", "metadata": "metadata", "raw": "raw"},
 		"job_types": {"scan": "scan", "delete": "delete"},
-		"digest": {"algorithm": "md5", "length": 32}
+		"digest": {"algorithm": "md5", "length": 32},
+		"owner_in_key": 33,
+		"makes_photos": true
 	}'::jsonb
 $$;
 COMMENT ON FUNCTION missing_photos.preset_standalone IS 'what our own tables look like';

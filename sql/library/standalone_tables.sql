@@ -56,7 +56,7 @@ CREATE TABLE {schema}.files (
 	CHECK (substr(hash, 33) = owner)
 );
 CREATE INDEX files_hash ON {schema}.files (hash);
-CREATE INDEX files_path ON {schema}.files (owner, path);
+CREATE INDEX files_path ON {schema}.files (path);
 COMMENT ON TABLE {schema}.files IS 'files on disk; hash: MD5 of the content followed by the owner';
 CREATE TABLE {schema}.photos (
 	owner     text        NOT NULL REFERENCES {schema}.owners,

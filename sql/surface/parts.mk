@@ -2,6 +2,7 @@ SQL_SURFACE = \
 	sql/surface/roots.sql \
 	sql/surface/verbs.sql \
 	sql/surface/hashes.sql \
+	sql/surface/moves.sql \
 	sql/surface/media.sql \
 	sql/surface/views.sql \
 	sql/surface/privileges.sql

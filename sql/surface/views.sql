@@ -153,11 +153,13 @@ COMMENT ON COLUMN missing_files.since IS
 COMMENT ON COLUMN missing_files.job_id IS 'the scan that found it';
 
 CREATE VIEW missing_photos.findings WITH (security_barrier) AS
-	SELECT f.job_id, f.owner, f.photo, f.file, f.path, f.old_state, f.new_state, f.reason,
-	       f.found_at
+	SELECT f.job_id, f.owner, f.photo, f.file, f.path, f.new_path, f.old_state, f.new_state,
+	       f.reason, f.found_at
 	  FROM missing_photos.finding AS f
 	 WHERE missing_photos.sees_pair(f.photo, f.file);
 COMMENT ON VIEW missing_photos.findings IS 'each change a job made to the library';
+COMMENT ON COLUMN missing_photos.findings.new_path IS
+	'where a file was found that had been at path; NULL where none moved';
 
 CREATE FUNCTION missing_photos.stats_of(owner text)
 RETURNS jsonb

@@ -135,6 +135,7 @@ sub matrix
         [ q(SELECT missing_photos.stats_of('1')), qw(ok - ok P0002 -) ],
         [ 'SELECT missing_photos.counts(NULL)', qw(ok - ok ok -) ],
         [ 'SELECT missing_photos.seen_owners()', qw(ok - ok ok -) ],
+        [ q(SELECT missing_photos.sha1('x')), qw(ok - ok ok -) ],
         [ 'SELECT missing_photos.flagged_files()', qw(ok - ok ok -) ],
         [ "SELECT missing_photos.sees_pair('$theirs', 'x')", qw(ok - ok ok -) ],
         [ q(SELECT missing_photos.files_below('1', '/data')), qw(ok - ok ok -) ],
@@ -147,6 +148,7 @@ sub matrix
         [ q(SELECT missing_photos.drop_root('/data')), qw(ok ok - - -) ],
         [ q(SELECT missing_photos.grant_application('nobody')), qw(ok - - - -) ],
         [ q(DELETE FROM missing_photos.loss), qw(ok - - - -) ],
+        [ q(DELETE FROM missing_photos.known_copy), qw(ok - - - -) ],
         [ q(INSERT INTO missing_photos.job (job_id, kind, owner, role, state)
             VALUES (gen_random_uuid(), 'scan', '1', 'x', 'finished')), qw(ok - - - -) ],
     );

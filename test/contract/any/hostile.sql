@@ -25,7 +25,7 @@ BEGIN
 	END LOOP;
 	FOREACH operator IN ARRAY ARRAY['count(', 'unnest(text[]', 'array_agg(text', 'array_agg(boolean',
 		'substr(text, integer', 'left(text, integer', 'length(text', 'jsonb_build_object(', 'now(',
-		'clock_timestamp('] LOOP
+		'clock_timestamp(', 'concat(text, text', 'gen_random_uuid(', 'set_config(text, text, boolean'] LOOP
 		EXECUTE format('CREATE FUNCTION evil.%s) RETURNS boolean LANGUAGE sql AS $f$ SELECT evil.trap(%L) $f$',
 			operator, operator);
 	END LOOP;
@@ -44,6 +44,7 @@ DECLARE
 	file pg_catalog.text := %L;
 	path pg_catalog.text := %L;
 	owner pg_catalog.text := %L;
+	other pg_catalog.text := '/data/12/other.jpg';
 	outcome pg_catalog.text;
 BEGIN
 	PERFORM * FROM missing_photos.library_owners();
@@ -62,6 +63,12 @@ BEGIN
 	PERFORM * FROM missing_photos.library_counts(NULL);
 	SELECT m.outcome INTO outcome FROM missing_photos.library_mark_present(owner, ARRAY[photo], ARRAY[file], ARRAY[path], ARRAY[true], ARRAY[file]) AS m;
 	RETURN NEXT outcome;
+	PERFORM * FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[path], ARRAY[other], ARRAY[true], ARRAY[file]);
+	SELECT m.moved::pg_catalog.text INTO outcome FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[other], ARRAY[path], NULL, NULL) AS m;
+	RETURN NEXT outcome;
+	PERFORM * FROM missing_photos.library_claimed(ARRAY[path]);
+	PERFORM * FROM missing_photos.library_photos_by_content(owner, ARRAY['00']);
+	PERFORM * FROM missing_photos.library_add(owner, photo, other, '00000000000000000000000000000000', 1, 'image');
 	PERFORM missing_photos.library_job('00000000-0000-0000-0000-000000000001', owner, 'scan', 'started', 0, 1, NULL);
 	PERFORM missing_photos.library_job('00000000-0000-0000-0000-000000000001', owner, 'scan', 'running', 1, 1, NULL);
 	PERFORM missing_photos.library_job('00000000-0000-0000-0000-000000000001', owner, 'scan', 'failed', 1, 1, 'x');
@@ -72,7 +79,7 @@ $body$, m.photo, m.file, m.path, m.owner))
 SET check_function_bodies = off;
 -- Its own triggers may need the caller's path; these don't matter here.
 SELECT format('ALTER TABLE asset DISABLE TRIGGER USER') WHERE to_regclass('asset') IS NOT NULL \gexec
-SELECT t.is((SELECT string_agg(o, ' ') FROM t.hostile() AS o), 'changed changed',
+SELECT t.is((SELECT string_agg(o, ' ') FROM t.hostile() AS o), 'changed changed true',
 	'every contract function runs on a hostile search_path and calls nothing of it');
 CREATE FUNCTION t.careless() RETURNS text LANGUAGE plpgsql SET search_path = evil, pg_catalog AS $$
 BEGIN
