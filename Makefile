@@ -5,12 +5,13 @@
 #   make check      everything on a bare machine: packages, build, throwaway server, all suites
 #   make demo       a short story on a throwaway server
 #   make bench      the figures; make check-long: the slow suites
+#   make check-package   builds the Debian package, installs, tests and removes it
 #   make dist       a PGXN archive
 #
 # The version stands in missing_photos.control alone.
 
 .DEFAULT_GOAL := all
-HARNESS_GOALS := check check-long demo bench
+HARNESS_GOALS := check check-long check-package demo bench
 
 ifneq ($(filter $(HARNESS_GOALS),$(MAKECMDGOALS)),)
 

@@ -1,0 +1,97 @@
+#!/bin/bash
+# package.sh: builds the Debian package, installs it, runs the regression tests on a clean cluster that
+# uses it, upgrades and removes it, and looks for what it left behind.
+#
+# It installs into the machine's own PostgreSQL folders for as long as it runs, so it refuses to
+# begin where the extension is installed there already.  Existing clusters aren't touched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. test/tools/common.sh
+
+number=0
+failed=0
+result() {      # result STATUS WHAT
+    number=$((number + 1))
+    if [ "$1" = 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; failed=$((failed + 1)); fi
+}
+try() {         # try WHAT COMMAND...
+    local what=$1 status=0
+    shift
+    "$@" >"$work/log" 2>&1 || status=$?
+    [ $status = 0 ] || tail -n 40 "$work/log"
+    result $status "$what"
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+
+install_tools() {
+    local missing="" tool
+    for tool in debhelper:dh dpkg-dev:dpkg-buildpackage fakeroot:fakeroot lintian:lintian \
+        postgresql-server-dev-all:dh_pgxs_test; do
+        command -v "${tool#*:}" >/dev/null || missing="$missing ${tool%:*}"
+    done
+    # shellcheck disable=SC2086 -- a list of names
+    [ -z "$missing" ] || as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq -y --no-install-recommends $missing >&2
+}
+
+files_of_ours() { find /usr/lib/postgresql /usr/share/postgresql /usr/share/doc -name '*missing?photos*' 2>/dev/null; }
+
+clean_up() {
+    test/tools/server stop "$work/cluster" immediate >/dev/null 2>&1 || true
+    [ -z "${installed:-}" ] || as_root dpkg --purge "$package" >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+
+build() { (cd "$work/source" && as_server dpkg-buildpackage -us -uc -b -d); }
+
+regress() {
+    local dir=$work/regress
+    mkdir -p "$dir"
+    cp -r test/sql "$dir/sql"
+    cp -r expected "$dir/expected"
+    chown -R "$(server_user)" "$dir"
+    (cd "$dir" && as_server "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress" \
+        --bindir="$("$PG_CONFIG" --bindir)" --inputdir="$dir" --outputdir="$dir" \
+        --host="$work/cluster" --port=5432 --user=postgres --dbname=contrib_regression \
+        $(cd test/sql && ls ./*.sql | sed 's,^\./,,; s,\.sql$,,'))
+}
+
+drop_all() {
+    test/tools/server psql "$work/cluster" -v ON_ERROR_STOP=1 -qAt \
+        -c 'CREATE DATABASE leaving' -c '\c leaving' -c 'CREATE EXTENSION missing_photos' \
+        -c "SELECT missing_photos.attach_library('standalone')" -c 'DROP EXTENSION missing_photos CASCADE'
+}
+
+nothing_left() { [ -z "$(files_of_ours)" ] || { files_of_ours; return 1; }; }
+
+[ -z "$(files_of_ours)" ] || die "the extension is installed on this machine: $(files_of_ours | head -n 1)"
+install_tools
+export PG_CONFIG=${PG_CONFIG:-$(command -v pg_config)}
+version=$("$PG_CONFIG" --version | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+package=postgresql-$version-missing-photos
+work=$(mktemp -d "${TMPDIR:-/tmp}/missing_photos.XXXXXX")
+trap clean_up EXIT
+chmod 755 "$work"
+mkdir "$work/source"
+git ls-files -z | tar --null -T - -c | tar -x -C "$work/source" --no-same-owner
+echo "$version" >"$work/source/debian/pgversions"
+sed "s/PGVERSION/$version/g" debian/control.in >"$work/source/debian/control"
+chown -R "$(server_user)" "$work"
+
+try "the package builds" build
+deb=$(ls "$work/${package}"_*.deb)
+# The project has no public address yet.
+try "lintian finds no error" lintian --fail-on error --allow-root \
+    --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog "$deb"
+installed=yes
+try "it installs" as_root dpkg -i "$deb"
+try "a clean cluster starts" test/tools/server start "$work/cluster"
+try "the regression tests pass on it" regress
+try "it is upgraded in place" as_root dpkg -i "$deb"
+try "the extension leaves a database" drop_all
+try "the package is removed" as_root dpkg --purge "$package"
+installed=
+try "without a trace" nothing_left
+echo "$((number - failed)) passed, $failed failed"
+[ "$failed" = 0 ]
