@@ -73,3 +73,83 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.note_copies IS
 	'notes further paths at which the content of files was found';
+
+CREATE FUNCTION missing_photos.lost_mains(
+	owner text, photos text[], files text[], OUT mains boolean[], OUT mains_after text[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT COALESCE(array_agg(COALESCE(lost.was_main, false) ORDER BY asked.ordinal), '{}'),
+	       COALESCE(array_agg(lost.main_after ORDER BY asked.ordinal), '{}')
+	  FROM unnest(photos, files) WITH ORDINALITY AS asked (photo, file, ordinal)
+	  LEFT JOIN missing_photos.loss AS lost
+	    ON lost.owner = lost_mains.owner AND lost.photo = asked.photo AND lost.file = asked.file
+$$;
+COMMENT ON FUNCTION missing_photos.lost_mains IS
+	'for pairs of photo and file, as parallel arrays: whether the file was the main one when it was lost, and which took its place';
+
+CREATE FUNCTION missing_photos.losers_of(owner text, file text)
+RETURNS SETOF text
+LANGUAGE sql STABLE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT lost.photo FROM missing_photos.loss AS lost
+	 WHERE lost.owner = losers_of.owner AND lost.file = losers_of.file
+	 ORDER BY lost.was_main DESC, lost.photo
+$$;
+COMMENT ON FUNCTION missing_photos.losers_of IS 'photos that lost this file';
+
+CREATE FUNCTION missing_photos.digest_algorithm()
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT COALESCE(min(a.mapping #>> '{digest,algorithm}'), 'md5')
+	  FROM missing_photos.attached_library AS a
+$$;
+COMMENT ON FUNCTION missing_photos.digest_algorithm IS
+	'with what the attached library digests the content of files';
+
+CREATE FUNCTION missing_photos.kinds_of_names()
+RETURNS TABLE (kind text, endings text[])
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	VALUES ('metadata', '{xmp}'::text[]),
+	       ('raw', '{3fr,ari,arw,bay,cr2,cr3,crw,cs1,cxi,dcr,dng,eip,erf,fff,iiq,j6i,k25,kc2,kdc,mdc,mef,
+	                 mfw,mos,mrw,nef,nrw,orf,pef,raf,raw,rw2,rwl,rwz,sr2,srf,srw,x3f}'),
+	       ('video', '{3gp,avi,flv,m2ts,m4v,mkv,mov,mp4,mpeg,mpg,mts,ogv,ts,vob,webm,wmv}'),
+	       ('image', '{avif,bmp,gif,heic,heif,jfif,jp2,jpe,jpeg,jpg,jxl,png,psd,svg,tif,tiff,webp}')
+$$;
+COMMENT ON FUNCTION missing_photos.kinds_of_names IS
+	'how the names of files end, by what the files are: image, video, raw, metadata (a sidecar)';
+
+CREATE FUNCTION missing_photos.file_kind(path text)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT COALESCE((SELECT k.kind FROM missing_photos.kinds_of_names() AS k
+	                  WHERE lower(substring(path FROM '\.([^./]+)$')) = ANY (k.endings)), 'unknown')
+$$;
+COMMENT ON FUNCTION missing_photos.file_kind IS
+	'what a file is by the ending of its name; unknown: neither an image nor a video nor what goes with them';
+
+CREATE FUNCTION missing_photos.sibling_paths(path text)
+RETURNS SETOF text
+LANGUAGE sql IMMUTABLE ROWS 200
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- a.jpg, a.cr2 and a.xmp; also a.jpg.xmp.
+	SELECT name.stem || sibling.ending
+	  FROM (SELECT substring(path FROM '^(.*)\.[^./]+$') AS stem) AS name
+	 CROSS JOIN (SELECT '.' || e.ending AS ending
+	               FROM missing_photos.kinds_of_names() AS k CROSS JOIN unnest(k.endings) AS e(ending)
+	             UNION ALL
+	             SELECT '.' || upper(e.ending)
+	               FROM missing_photos.kinds_of_names() AS k CROSS JOIN unnest(k.endings) AS e(ending)
+	             UNION ALL SELECT '') AS sibling
+	 WHERE name.stem || sibling.ending <> path
+$$;
+COMMENT ON FUNCTION missing_photos.sibling_paths IS
+	'paths of files that would belong to the same photo as this one';

@@ -46,7 +46,7 @@ $body$ ELSE $body$
 	  JOIN {photo} AS p
 	    ON p.{photo.owner} {=} $1::{photo.owner:type} AND {alive} AND {has_digest}
 	   AND p.{photo.checksum} {=} pg_catalog.decode(d.digest, 'hex')
-$body$ END, 'photos of an owner, removed ones too, that have a file of this content; file and path are NULL where only the photo knows its content')
+$body$ END, 'photos of an owner, removed ones too, that have a file of this content; file and path are NULL where only the photo knows its content, photo is NULL where no photo knows the file any more')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_photos_by_content IS
 	'defines library_photos_by_content';
@@ -63,17 +63,18 @@ AS $$
 	                WHERE l.{link.photo} {=} p.{photo.key} AND l.{link.file} {=} f.{file.key}{and_link_is_owners}),
 	       COALESCE(f.{file.missing}, false), %s
 	  FROM pg_catalog.unnest($2) AS d(digest)
-	 CROSS JOIN LATERAL (
+	  LEFT JOIN {file} AS f ON f.{file.key} {=} {key_of_digest}{and_file_of_owner}
+	  LEFT JOIN LATERAL (
 	       SELECT l.{link.photo} FROM {link} AS l
 	        WHERE l.{link.file} {=} {key_of_digest}{and_link_of_owner}
 	       UNION
 	       SELECT q.{photo.key} FROM {photo} AS q
 	        WHERE q.{photo.main} {=} {key_of_digest} AND q.{photo.owner} {=} $1::{photo.owner:type}%s
-	       ) AS c(photo)
-	  JOIN {photo} AS p
+	       ) AS c(photo) ON true
+	  LEFT JOIN {photo} AS p
 	    ON p.{photo.key} {=} c.photo AND p.{photo.owner} {=} $1::{photo.owner:type}
-	  LEFT JOIN {file} AS f ON f.{file.key} {=} {key_of_digest}{and_file_is_owners}
-$body$, CASE WHEN names ? 'photo.removed' THEN 'p.{photo.removed}' ELSE 'false' END,
+	 WHERE p.{photo.key} IS NOT NULL OR f.{file.key} IS NOT NULL
+$body$, CASE WHEN names ? 'photo.removed' THEN 'COALESCE(p.{photo.removed}, false)' ELSE 'false' END,
 		CASE WHEN names ? 'photo.hash' THEN '
 	       UNION
 	       SELECT q.{photo.key} FROM {photo} AS q

@@ -20,6 +20,7 @@
 #include "utils/tuplestore.h"
 
 #include "apply.h"
+#include "check_files.h"
 #include "found.h"
 #include "judge.h"
 #include "learn.h"
@@ -246,12 +247,30 @@ static void
 begin_check(Check *check, const char *photo)
 {
 	memset(check, 0, sizeof(*check));
-	library_check_writable("check_files()");
 	check->photo = photo;
 	check->owner = owner_of(photo);
 	check->roots = roots_load();
 	check->changes.owner = check->owner;
 	check->doubts = apply_doubt_columns(CurrentMemoryContext);
+}
+
+/* All that check_files does but returning rows. */
+static void
+run_check(Check *check, const char *photo)
+{
+	begin_check(check, photo);
+	judge_photo(check);
+	apply_found(check);
+	learn_known(check->found);
+}
+
+void
+check_photo(const char *photo)
+{
+	Check		check;
+
+	run_check(&check, photo);
+	found_free(check.found);
 }
 
 Datum
@@ -262,10 +281,8 @@ missing_photos_check_files(PG_FUNCTION_ARGS)
 
 	begin_result(fcinfo);
 	SPI_connect();
-	begin_check(&check, photo);
-	judge_photo(&check);
-	apply_found(&check);
-	learn_known(check.found);
+	library_check_writable("check_files()");
+	run_check(&check, photo);
 	return_found(&check, (ReturnSetInfo *) fcinfo->resultinfo);
 	found_free(check.found);
 	SPI_finish();

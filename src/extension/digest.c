@@ -5,6 +5,7 @@
 
 #include "digest.h"
 #include "probe_client.h"
+#include "reasons.h"
 
 static void
 conclude(Digest *digest, MpVerdict verdict, MpReason reason, int err)
@@ -98,5 +99,40 @@ digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algor
 	{
 		roots_doubt(root, MP_TIMED_OUT, 0);
 		conclude(digest, MP_UNREACHABLE, MP_TIMED_OUT, 0);
+	}
+}
+
+/* Everything outside the roots gets one answer, whether it exists or not. */
+static void
+raise_refusal(const char *path)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("\"%s\" is not a file below a registered root", path),
+			 errhint("SELECT app_path FROM missing_photos.roots lists the roots.")));
+}
+
+void
+digest_require(const Digest *digest, const char *path)
+{
+	switch (digest->verdict)
+	{
+		case MP_PRESENT:
+			return;
+		case MP_MISSING:
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_FILE),
+					 errmsg("file \"%s\" does not exist", path)));
+			break;
+		case MP_UNREACHABLE:
+			ereport(ERROR,
+					(errcode(ERRCODE_IO_ERROR),
+					 errmsg("file \"%s\" could not be read: %s", path,
+							reason_text(digest->reason, digest->err)),
+					 errhint("It may well exist; nothing was concluded.")));
+			break;
+		case MP_INVALID:
+			raise_refusal(path);
+			break;
 	}
 }

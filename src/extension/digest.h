@@ -23,6 +23,9 @@ typedef struct Digest
 extern void digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algorithm,
 						Digest *digest);
 
+/* An error that says why there is no digest of this path. */
+extern void digest_require(const Digest *digest, const char *path);
+
 /* One file of an answer to HASH. */
 extern void digest_read(MpReader *reader, Digest *digest);
 

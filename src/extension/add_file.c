@@ -1,0 +1,373 @@
+/*
+ * add_file.c: a file that somebody found, put where it belongs: add_file.
+ *
+ * Its content is read, and decides.  The photo that has this content gets it: a row whose own file
+ * is gone moves here, a photo whose files were removed gets a row again.  A content the library has
+ * elsewhere, with its file still there, is a further copy: remembered, and looked at before that
+ * file is ever called missing.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/builtins.h"
+
+#include "apply.h"
+#include "check_files.h"
+#include "digest.h"
+#include "library.h"
+#include "moves.h"
+#include "sql_calls.h"
+
+PG_FUNCTION_INFO_V1(missing_photos_add_file);
+
+/* A photo that has the content, by the library. */
+typedef struct Holder
+{
+	char	   *photo;
+	char	   *file;			/* NULL: only the photo remembers its content */
+	char	   *path;
+	bool		linked;
+	bool		flagged;
+} Holder;
+
+typedef struct Addition
+{
+	const char *path;
+	char	   *kind;
+	RootTable  *roots;
+	MpAlgorithm algorithm;
+	Digest		digest;			/* of the file that was found */
+	int			n;
+	Holder	   *holders;		/* the best first */
+	Changes		changes;
+	char	   *photo;			/* the outcome */
+	const char *action;
+} Addition;
+
+/* What the library digests content with, and what the file is by its name. */
+static void
+ask_terms(Addition *add)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, add->path);
+	call_as_owner("SELECT missing_photos.digest_algorithm(), missing_photos.file_kind($1)", &a);
+	add->algorithm = strcmp(result_text(0, 1), "sha1") == 0 ? MP_SHA1 : MP_MD5;
+	add->kind = result_text(0, 2);
+}
+
+static void
+find_holders(Addition *add)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->digest.text);
+	call_as_caller("SELECT c.photo, c.file, c.path, c.linked, c.flagged"
+				   "  FROM missing_photos.library_photos_by_content($1, ARRAY[$2]) AS c"
+				   " ORDER BY c.linked DESC, c.photo IS NULL, c.file IS NULL, c.removed, c.photo", &a);
+	add->n = SPI_processed;
+	add->holders = palloc0(add->n * sizeof(Holder) + 1);
+	for (int i = 0; i < add->n; i++)
+	{
+		Holder	   *holder = &add->holders[i];
+
+		holder->photo = result_text(i, 1);
+		holder->file = result_text(i, 2);
+		holder->path = result_text(i, 3);
+		holder->linked = result_bool(i, 4);
+		holder->flagged = result_bool(i, 5);
+	}
+}
+
+/* No photo knows the file any more, by the library: by our own memory those that lost it. */
+static void
+find_losers(Addition *add)
+{
+	Holder		lost = add->holders[0];
+	Arguments	a = {0};
+
+	argument_text(&a, add->changes.owner);
+	argument_text(&a, lost.file);
+	call_as_owner("SELECT photo FROM missing_photos.losers_of($1, $2) AS photo", &a);
+	add->n = SPI_processed;
+	add->holders = palloc0(add->n * sizeof(Holder) + 1);
+	for (int i = 0; i < add->n; i++)
+	{
+		add->holders[i] = lost;
+		add->holders[i].photo = result_text(i, 1);
+	}
+}
+
+static bool
+is_claimed(const char *path)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, path);
+	call_as_caller("SELECT FROM missing_photos.library_claimed(ARRAY[$1]) AS c", &a);
+	return SPI_processed > 0;
+}
+
+static void
+conclude(Addition *add, char *photo, const char *action)
+{
+	add->photo = photo;
+	add->action = action;
+}
+
+/* The holder whose row has this very path; NULL: none has. */
+static const Holder *
+holder_here(const Addition *add)
+{
+	for (int i = 0; i < add->n; i++)
+		if (add->holders[i].path != NULL && strcmp(add->holders[i].path, add->path) == 0)
+			return &add->holders[i];
+	return NULL;
+}
+
+static void
+require_not_busy(const Addition *add)
+{
+	if (add->changes.busy > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("the row of \"%s\" is locked by another session", add->path),
+				 errhint("Try again when that session's transaction has ended.")));
+}
+
+/* What the file looks like, noted for later. */
+static void
+note_identity(const Addition *add, const char *file)
+{
+	const MpIdentity *identity = &add->digest.identity;
+	Arguments	a = {0};
+
+	argument_text(&a, file);
+	argument_int8(&a, identity->fsid);
+	argument_int8(&a, identity->inode);
+	argument_int8(&a, identity->size);
+	argument_int8(&a, identity->mtime_ns);
+	argument_int8(&a, identity->ctime_ns);
+	call_as_owner("SELECT missing_photos.note_identities(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4],"
+				  " ARRAY[$5], ARRAY[$6])", &a);
+}
+
+static char *
+main_file_of(const char *photo)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, photo);
+	call_as_caller("SELECT p.main FROM missing_photos.library_photo($1) AS p", &a);
+	return SPI_processed == 0 ? NULL : result_text(0, 1);
+}
+
+static void
+call_library_add(const Addition *add, const char *photo)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, add->changes.owner);
+	argument_text(&a, photo);
+	argument_text(&a, add->path);
+	argument_text(&a, add->digest.text);
+	argument_int8(&a, add->digest.identity.size);
+	argument_text(&a, add->kind);
+	call_as_caller("SELECT r.photo, r.file, r.action"
+				   "  FROM missing_photos.library_add($1, $2, $3, $4, $5, $6) AS r", &a);
+}
+
+/* Its row has this path and its photo had lost it. */
+static void
+restore(Addition *add, const Holder *holder)
+{
+	Columns    *back = apply_back_columns(CurrentMemoryContext);
+	Arguments	a = {0};
+	bool		was_main;
+	char	   *main_after;
+
+	argument_text(&a, add->changes.owner);
+	argument_text(&a, holder->photo);
+	argument_text(&a, holder->file);
+	call_as_owner("SELECT l.mains[1], l.mains_after[1]"
+				  "  FROM missing_photos.lost_mains($1, ARRAY[$2], ARRAY[$3]) AS l", &a);
+	was_main = result_bool(0, 1);
+	main_after = result_text(0, 2);
+	columns_add_row(back);
+	columns_set_cstring(back, BACK_PHOTO, holder->photo);
+	columns_set_cstring(back, BACK_FILE, holder->file);
+	columns_set_cstring(back, BACK_PATH, holder->path);
+	columns_set_bool(back, BACK_MAIN, was_main || (main_file_of(holder->photo) == NULL &&
+												   strcmp(add->kind, "metadata") != 0));
+	columns_set_cstring(back, BACK_MAIN_AFTER, main_after);
+	apply_back(&add->changes, back);
+	require_not_busy(add);
+	note_identity(add, holder->file);
+	/* Its user may have removed the photo's files: it is a photo again. */
+	call_library_add(add, holder->photo);
+	conclude(add, holder->photo, "restored");
+}
+
+/* Whether the holder's own file is gone from its path, or another content is there now. */
+static bool
+has_left(const Addition *add, const Holder *holder)
+{
+	FileRow		row = {.path = holder->path};
+	Judgement	judgement = {0};
+	Digest		old;
+
+	if (holder->path == NULL || holder->path[0] == '\0')
+		return true;
+	row.path_length = strlen(holder->path);
+	digest_file(add->roots, holder->path, row.path_length, add->algorithm, &old);
+	if (old.verdict == MP_PRESENT)
+		return strcmp(old.text, add->digest.text) != 0;
+	judgement.verdict = old.verdict;
+	judgement.reason = old.reason;
+	judgement.root = roots_find(add->roots, row.path, row.path_length) == NULL ? -1 :
+		roots_find(add->roots, row.path, row.path_length) - add->roots->roots;
+	roots_conclude(add->roots, &row, &judgement);
+	return judgement.verdict == MP_MISSING;
+}
+
+/* The row moves here, for each photo that has it. */
+static void
+relink(Addition *add)
+{
+	Columns    *moves = moves_columns(CurrentMemoryContext);
+	Columns    *moved = moves_columns(CurrentMemoryContext);
+	const Holder *first = &add->holders[0];
+
+	for (int i = 0; i < add->n; i++)
+	{
+		const Holder *holder = &add->holders[i];
+
+		if (i == 0 || ((holder->linked || !first->linked) && holder->file != NULL &&
+					   strcmp(holder->file, first->file) == 0))
+			moves_add(moves, holder->photo, holder->file, holder->path, add->path,
+					  &add->digest.identity);
+	}
+	moves_apply(&add->changes, moves, moved);
+	require_not_busy(add);
+	if (moved->n_rows == 0)
+		conclude(add, NULL, "conflict");
+	else
+		conclude(add, first->photo, "relinked");
+}
+
+static void
+note_copy(Addition *add)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->holders[0].file);
+	argument_text(&a, add->path);
+	argument_int8(&a, add->digest.identity.size);
+	argument_int8(&a, add->digest.identity.mtime_ns);
+	call_as_owner("SELECT missing_photos.note_copies($1, ARRAY[$2], ARRAY[$3], ARRAY[$4], ARRAY[$5])",
+				  &a);
+	conclude(add, add->holders[0].photo, "copy");
+}
+
+/* No row has the content: a new one, of the photo that remembers it (NULL: of none). */
+static void
+add_row(Addition *add, const char *photo)
+{
+	Arguments	a = {0};
+	char	   *file;
+
+	call_library_add(add, photo);
+	if (SPI_processed == 0)
+	{
+		conclude(add, NULL, "conflict");
+		return;
+	}
+	conclude(add, result_text(0, 1), result_text(0, 3));
+	file = result_text(0, 2);
+	if (file == NULL)
+		return;
+	note_identity(add, file);
+	/* What joins a photo is no return. */
+	if (photo == NULL)
+		return;
+	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->photo);
+	argument_text(&a, file);
+	argument_text(&a, add->path);
+	call_as_owner("SELECT missing_photos.record_returns(NULL, $1, ARRAY[$2], ARRAY[$3], ARRAY[$4])", &a);
+}
+
+static void
+put_where_it_belongs(Addition *add)
+{
+	const Holder *here;
+
+	find_holders(add);
+	if (add->n == 1 && add->holders[0].photo == NULL)
+		find_losers(add);
+	here = holder_here(add);
+	if (here != NULL && here->linked && !here->flagged)
+		conclude(add, here->photo, "known");
+	else if (here != NULL)
+		restore(add, here);
+	else if (is_claimed(add->path))
+		conclude(add, NULL, "conflict");
+	else if (add->n == 0)
+		add_row(add, NULL);
+	else if (add->holders[0].file == NULL)
+		add_row(add, add->holders[0].photo);
+	else if (has_left(add, &add->holders[0]))
+		relink(add);
+	else
+		note_copy(add);
+	if (strcmp(add->action, "restored") == 0 || strcmp(add->action, "relinked") == 0 ||
+		strcmp(add->action, "added") == 0)
+		check_photo(add->photo);
+}
+
+static Datum
+result_row(FunctionCallInfo fcinfo, const Addition *add)
+{
+	TupleDesc	shape;
+	Datum		values[2] = {0};
+	bool		nulls[2] = {false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	nulls[0] = add->photo == NULL;
+	if (add->photo != NULL)
+		values[0] = CStringGetTextDatum(add->photo);
+	values[1] = CStringGetTextDatum(add->action);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values, nulls));
+}
+
+Datum
+missing_photos_add_file(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Addition	add = {.changes.owner = library_id(fcinfo, 0, "owner")};
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("path must not be null")));
+	add.path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	SPI_connect();
+	library_check_writable("add_file()");
+	library_require_owner(add.changes.owner);
+	MemoryContextSwitchTo(context);
+	ask_terms(&add);
+	add.roots = roots_load();
+	digest_file(add.roots, add.path, strlen(add.path), add.algorithm, &add.digest);
+	digest_require(&add.digest, add.path);
+	put_where_it_belongs(&add);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return result_row(fcinfo, &add);
+}

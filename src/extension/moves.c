@@ -1,0 +1,161 @@
+/* moves.c: files that were found elsewhere, brought into the library; see moves.h. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/latch.h"
+
+#include "compat.h"
+#include "moves.h"
+#include "sql_calls.h"
+
+/* A row someone else holds is tried again this often, this many ms apart, then left for next time. */
+#define BUSY_TRIES 5
+#define BUSY_PAUSE 20
+
+Columns *
+moves_columns(MemoryContext parent)
+{
+	static const Oid types[MOVE_COLUMNS] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID,
+	INT8OID, INT8OID, INT8OID};
+
+	return columns_make(parent, MOVE_COLUMNS, types);
+}
+
+void
+moves_add(Columns *moves, const char *photo, const char *file, const char *from, const char *to,
+		  const MpIdentity *identity)
+{
+	columns_add_row(moves);
+	columns_set_cstring(moves, MOVE_PHOTO, photo);
+	columns_set_cstring(moves, MOVE_FILE, file);
+	columns_set_cstring(moves, MOVE_FROM, from);
+	columns_set_cstring(moves, MOVE_TO, to);
+	columns_set_int8(moves, MOVE_FSID, identity->fsid);
+	columns_set_int8(moves, MOVE_INODE, identity->inode);
+	columns_set_int8(moves, MOVE_SIZE, identity->size);
+	columns_set_int8(moves, MOVE_MTIME, identity->mtime_ns);
+	columns_set_int8(moves, MOVE_CTIME, identity->ctime_ns);
+}
+
+static void
+copy_row(Columns *to, const Columns *from, int row)
+{
+	columns_add_row(to);
+	for (int i = 0; i < MOVE_COLUMNS; i++)
+		columns_set_datum(to, i, from, i, row);
+}
+
+/* What each photo lost with its file, as two more array arguments. */
+static void
+argument_losses(Arguments *a, const char *owner, const Columns *moves)
+{
+	Arguments	asked = {0};
+
+	argument_text(&asked, owner);
+	argument_datum(&asked, TEXTARRAYOID, columns_array(moves, MOVE_PHOTO));
+	argument_datum(&asked, TEXTARRAYOID, columns_array(moves, MOVE_FILE));
+	call_as_owner("SELECT mains, mains_after FROM missing_photos.lost_mains($1, $2, $3)", &asked);
+	for (int i = 1; i <= 2; i++)
+	{
+		bool		isnull;
+		Datum		array = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i, &isnull);
+
+		argument_datum(a, i == 1 ? BOOLARRAYOID : TEXTARRAYOID,
+					   PointerGetDatum(PG_DETOAST_DATUM_COPY(array)));
+	}
+}
+
+enum
+{
+	R_ROW = 1, R_FILE, R_MOVED, R_BUSY
+};
+
+/* One statement for all; sorts its rows into what was moved and what is to be tried again. */
+static void
+move(Changes *changes, const Columns *moves, Columns *moved, Columns *again)
+{
+	Arguments	a = {0};
+	char	   *last_file = NULL;
+
+	argument_text(&a, changes->owner);
+	for (int i = MOVE_PHOTO; i <= MOVE_TO; i++)
+		argument_datum(&a, TEXTARRAYOID, columns_array(moves, i));
+	argument_losses(&a, changes->owner, moves);
+	call_as_caller("SELECT DISTINCT ON (m.file, m.photo) j.ordinal, m.file, m.moved, m.busy"
+				   "  FROM missing_photos.library_move($1, $2, $3, $4, $5, $6, $7) AS m"
+				   "  JOIN ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3))"
+				   "       WITH ORDINALITY AS j (photo, file, ordinal)"
+				   "    ON j.photo OPERATOR(pg_catalog.=) m.photo"
+				   "   AND j.file OPERATOR(pg_catalog.=) m.file"
+				   " WHERE m.moved OR m.busy"
+				   " ORDER BY m.file, m.photo, j.ordinal", &a);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char	   *file = result_text(i, R_FILE);
+
+		copy_row(result_bool(i, R_MOVED) ? moved : again, moves, result_int8(i, R_ROW) - 1);
+		if (result_bool(i, R_MOVED) && (last_file == NULL || strcmp(file, last_file) != 0))
+			changes->restored++;
+		if (result_bool(i, R_MOVED))
+			last_file = file;
+	}
+}
+
+static void
+record(const Changes *changes, const Columns *moved)
+{
+	Arguments	a = {0};
+	Arguments	identities = {0};
+
+	argument_datum(&a, UUIDOID, changes->job_id);
+	if (!changes->has_job)
+		a.nulls[0] = 'n';
+	argument_text(&a, changes->owner);
+	for (int i = MOVE_PHOTO; i <= MOVE_TO; i++)
+		argument_datum(&a, TEXTARRAYOID, columns_array(moved, i));
+	call_as_owner("SELECT missing_photos.record_moves($1, $2, $3, $4, $5, $6)", &a);
+	argument_datum(&identities, TEXTARRAYOID, columns_array(moved, MOVE_FILE));
+	for (int i = MOVE_FSID; i <= MOVE_CTIME; i++)
+		argument_datum(&identities, columns_array_type(moved, i), columns_array(moved, i));
+	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6)", &identities);
+}
+
+static void
+pause_for_others(void)
+{
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, BUSY_PAUSE,
+					 WAIT_FOR_PROBE);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
+moves_apply(Changes *changes, const Columns *moves, Columns *moved)
+{
+	Columns    *done = moves_columns(CurrentMemoryContext);
+	Columns    *trying = moves_columns(CurrentMemoryContext);
+	Columns    *again = moves_columns(CurrentMemoryContext);
+
+	if (moves->n_rows > 0)
+		move(changes, moves, done, again);
+	for (int i = 0; again->n_rows > 0 && i < BUSY_TRIES; i++)
+	{
+		Columns    *swap = trying;
+
+		trying = again;
+		again = swap;
+		columns_clear(again);
+		pause_for_others();
+		move(changes, trying, done, again);
+	}
+	changes->busy += again->n_rows;
+	if (done->n_rows > 0)
+		record(changes, done);
+	for (int i = 0; moved != NULL && i < done->n_rows; i++)
+		copy_row(moved, done, i);
+	columns_free(done);
+	columns_free(trying);
+	columns_free(again);
+}

@@ -1,0 +1,34 @@
+/*
+ * moves.h: files that were found elsewhere, brought into the library and recorded.
+ *
+ * The library's function gives a file's row the new path where it still says the old one, and the
+ * photo what it had lost with the file; exactly what it says it did is then recorded.  Both happen
+ * in the caller's transaction.
+ */
+#ifndef MISSING_PHOTOS_MOVES_H
+#define MISSING_PHOTOS_MOVES_H
+
+#include "apply.h"
+
+/* A row per photo and file; the identity is what the file looks like at its new place. */
+enum
+{
+	MOVE_PHOTO, MOVE_FILE, MOVE_FROM, MOVE_TO, MOVE_FSID, MOVE_INODE, MOVE_SIZE, MOVE_MTIME,
+	MOVE_CTIME, MOVE_COLUMNS
+};
+
+extern Columns *moves_columns(MemoryContext parent);
+
+/* Strings end in NUL. */
+extern void moves_add(Columns *moves, const char *photo, const char *file, const char *from,
+					  const char *to, const MpIdentity *identity);
+
+/*
+ * Needs an SPI connection.  Adds what was moved to `moved` (moves_columns, or NULL) and to
+ * changes->restored (files, not pairs), what others held locked to the end to changes->busy.  What is
+ * neither was refused: another row has that path, or the row changed since.  Both functions take
+ * thousands of rows in one statement each; names exchanged or passed on belong into one call.
+ */
+extern void moves_apply(Changes *changes, const Columns *moves, Columns *moved);
+
+#endif							/* MISSING_PHOTOS_MOVES_H */
