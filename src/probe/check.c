@@ -22,8 +22,25 @@ goes_on(const MpCheck *check)
 	return atomic_load(&check->shortage) == 0 && check->guard.report.verdict == MP_PRESENT;
 }
 
+/* What directories of the sitting are kept under: another file system at the root is another key. */
+static void
+join_sitting(MpCheck *check, MpRecall *recall)
+{
+	const MpRequest *request = check->request;
+	const MpRootReport *report = &check->guard.report;
+	uint64_t	nature[] = {report->device, report->inode, report->mount_id, report->fsid,
+	report->mounts};
+
+	mp_recall_begin(recall, request->sitting);
+	check->batch.recall = recall;
+	check->batch.sitting = request->sitting;
+	check->batch.key = mp_hash_more(mp_name_hash(request->place.root.data,
+												 request->place.root.length),
+									nature, sizeof(nature));
+}
+
 void
-mp_check_open(MpCheck *check, MpRequest *request)
+mp_check_open(MpCheck *check, MpRequest *request, MpRecall *recall)
 {
 	memset(check, 0, sizeof(*check));
 	check->request = request;
@@ -31,6 +48,11 @@ mp_check_open(MpCheck *check, MpRequest *request)
 	note_shortage(check, check->guard.shortage);
 	check->batch.tree = &check->guard.tree;
 	check->batch.entries = request->entries;
+	check->batch.root = check->guard.node;
+	check->batch.fsid = check->guard.fsid;
+	check->batch.fs_magic = check->guard.fs_magic;
+	if (recall != NULL && request->sitting != 0 && goes_on(check))
+		join_sitting(check, recall);
 	if (request->n_identities > 0 && goes_on(check))
 	{
 		check->batch.identities = calloc(request->n_identities, sizeof(MpIdentity));

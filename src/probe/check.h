@@ -26,8 +26,8 @@ typedef struct MpCheck
 	atomic_int	shortage;		/* the first errno of our own lack; 0: none */
 } MpCheck;
 
-/* The request must outlive the check. */
-extern void mp_check_open(MpCheck *check, MpRequest *request);
+/* The request must outlive the check.  Recall: what sittings remember, or NULL. */
+extern void mp_check_open(MpCheck *check, MpRequest *request, MpRecall *recall);
 extern void mp_check_directory(MpCheck *check, uint32_t index, MpScratch *scratch);
 extern void mp_check_compare(MpCheck *check);
 extern bool mp_check_wants_confirming(const MpCheck *check);

@@ -1,6 +1,8 @@
 /*
  * directory.c: list where that pays, look up what the listing leaves open.
  *
+ *     an earlier listing of the sitting did   present, unless its identity is wanted; the directory
+ *                                             isn't even opened when that settles all
  *     the listing shows a regular file        present, unless its identity is wanted
  *     it shows a link, a folder, no type      look up
  *     it doesn't show the name                look up: listings race with renames
@@ -31,6 +33,7 @@ typedef struct Held
 	uint64_t	size;
 	uint64_t	fsid;
 	uint64_t	fs_magic;
+	uint64_t	key;			/* in a sitting */
 	int			shortage;
 } Held;
 
@@ -112,7 +115,59 @@ look_up(Held *held, const MpEntry *entry)
 	return mp_judge_errno(0);
 }
 
-/* Marks what a listing shows; when it can't be read, the look-ups will say why. */
+/* Settles the names that a listing showed; returns how many are left. */
+static uint32_t
+settle_known(Held *held, const MpNameSet *names)
+{
+	uint32_t	left = 0;
+
+	for (uint32_t i = 0; i < held->directory->count; i++)
+	{
+		MpEntry    *entry = &held->entries[i];
+
+		if (!entry->settled && entry->identity == MP_NO_IDENTITY &&
+			mp_nameset_has(names, mp_name_hash(entry->name, entry->length)))
+			settle(held, entry, mp_judge_errno(0));
+		left += !entry->settled;
+	}
+	return left;
+}
+
+/* Lists for the whole sitting. */
+static int
+list_for_all(Held *held, int fd, MpScratch *scratch)
+{
+	const MpBatch *batch = held->batch;
+	MpNameSet  *names;
+	int			err;
+
+	mp_recall_listing(batch->recall, batch->sitting, held->key);
+	err = mp_list_set(fd, scratch, &names);
+	if (names != NULL)
+	{
+		mp_recall_put(batch->recall, batch->sitting, held->key, names);
+		settle_known(held, names);
+	}
+	mp_nameset_release(names);
+	return err;
+}
+
+static int
+list_for_itself(Held *held, int fd, MpScratch *scratch)
+{
+	int			err = mp_list_names(fd, held->entries, held->directory->count, scratch);
+
+	for (uint32_t i = 0; i < held->directory->count; i++)
+	{
+		MpEntry    *entry = &held->entries[i];
+
+		if (entry->shown == MP_SHOWN_REGULAR && entry->identity == MP_NO_IDENTITY)
+			settle(held, entry, mp_judge_errno(0));
+	}
+	return err;
+}
+
+/* Settles what a listing shows; when it can't be read, the look-ups will say why. */
 static void
 list(Held *held, MpScratch *scratch)
 {
@@ -121,18 +176,16 @@ list(Held *held, MpScratch *scratch)
 
 	fd = openat(held->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	mp_progress_add(1);
-	err = fd < 0 ? errno : mp_list_names(fd, held->entries, held->directory->count, scratch);
+	if (fd < 0)
+		err = errno;
+	else if (held->batch->recall != NULL)
+		err = list_for_all(held, fd, scratch);
+	else
+		err = list_for_itself(held, fd, scratch);
 	if (fd >= 0)
 		close(fd);
 	if (mp_judge_errno(err).fate == MP_FATE_SHORTAGE)
 		held->shortage = err;
-	for (uint32_t i = 0; i < held->directory->count; i++)
-	{
-		MpEntry    *entry = &held->entries[i];
-
-		if (entry->shown == MP_SHOWN_REGULAR && entry->identity == MP_NO_IDENTITY)
-			settle(held, entry, mp_judge_errno(0));
-	}
 }
 
 /* Settles what no file system has to be asked about; returns how many a listing may settle. */
@@ -179,14 +232,45 @@ measure(Held *held)
 	struct statx st;
 	int			err = mp_stat_handle(held->fd, &st);
 
-	if (err == 0)
-		err = mp_statfs_handle(held->fd, &held->fsid, &held->fs_magic);
-	if (err == 0)
+	if (err != 0)
+		return err;
+	mp_node_of(&st, &held->node);
+	held->size = st.stx_size;
+	held->fsid = held->batch->fsid;
+	held->fs_magic = held->batch->fs_magic;
+	/* Asking a far file system costs a round trip; the root's has been asked. */
+	if (held->node.device == held->batch->root.device &&
+		held->node.mount_id == held->batch->root.mount_id)
+		return 0;
+	return mp_statfs_handle(held->fd, &held->fsid, &held->fs_magic);
+}
+
+/*
+ * What the sitting knows of the directory already; true when that settles everything.  *listable
+ * becomes the number of names that a listing now would settle, sooner or later.
+ */
+static bool
+recall(Held *held, uint32_t *listable)
+{
+	const MpBatch *batch = held->batch;
+	MpDirectory *directory = held->directory;
+	MpNameSet  *names;
+	uint32_t	asked;
+	uint32_t	left = 1;
+
+	held->key = mp_hash_more(batch->key, directory->path, directory->length);
+	names = mp_recall_get(batch->recall, batch->sitting, held->key, *listable, &asked);
+	if (names != NULL)
 	{
-		mp_node_of(&st, &held->node);
-		held->size = st.stx_size;
+		left = settle_known(held, names);
+		*listable = 0;
 	}
-	return err;
+	else if (directory->to_come > asked)
+		*listable = directory->to_come;
+	else
+		*listable = asked;
+	mp_nameset_release(names);
+	return names != NULL && left == 0;
 }
 
 int
@@ -204,6 +288,8 @@ mp_directory_judge(const MpBatch *batch, MpDirectory *directory, MpScratch *scra
 		return 0;
 	}
 	listable = settle_unsound(&held);
+	if (batch->recall != NULL && recall(&held, &listable))
+		return 0;
 	mp_find(batch->tree, directory->path, true, &found);
 	if (found.err != 0)
 	{

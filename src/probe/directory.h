@@ -6,6 +6,7 @@
 
 #include "confine.h"
 #include "dirlist.h"
+#include "recall.h"
 
 /* What all directories of a CHECK share; nobody writes it while directories are judged. */
 typedef struct MpBatch
@@ -13,6 +14,12 @@ typedef struct MpBatch
 	const MpTree *tree;
 	MpEntry    *entries;		/* of the whole request */
 	MpIdentity *identities;		/* the slots that entries name */
+	MpNode		root;			/* the tree's, before the batch */
+	uint64_t	fsid;			/* of the root's file system */
+	uint64_t	fs_magic;
+	MpRecall   *recall;			/* NULL: the request is on its own */
+	uint64_t	sitting;
+	uint64_t	key;			/* of the root; the directories' keys begin with it */
 } MpBatch;
 
 /*

@@ -62,6 +62,7 @@ mp_scratch_free(MpScratch *scratch)
 {
 	free(scratch->buffer);
 	free(scratch->slots);
+	mp_hashes_free(&scratch->hashes);
 	memset(scratch, 0, sizeof(*scratch));
 }
 
@@ -107,20 +108,24 @@ find_slot(const MpScratch *scratch, const MpEntry *entries, const char *name, si
 	}
 }
 
+static int
+prepare_buffer(MpScratch *scratch)
+{
+	if (scratch->size == 0)
+		scratch->size = MP_LIST_BYTES;
+	if (scratch->buffer == NULL)
+		scratch->buffer = malloc(scratch->size);
+	return scratch->buffer == NULL ? ENOMEM : 0;
+}
+
 /* An empty table of at least twice as many slots as entries, and a buffer. */
 static int
 prepare(MpScratch *scratch, uint32_t count)
 {
 	size_t		n_slots = 64;
 
-	if (scratch->buffer == NULL)
-	{
-		if (scratch->size == 0)
-			scratch->size = MP_LIST_BYTES;
-		scratch->buffer = malloc(scratch->size);
-		if (scratch->buffer == NULL)
-			return ENOMEM;
-	}
+	if (prepare_buffer(scratch) != 0)
+		return ENOMEM;
 	while (n_slots < (size_t) count * 2)
 		n_slots *= 2;
 	if (n_slots > scratch->room)
@@ -215,6 +220,34 @@ mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScratch *scratc
 		}
 	}
 	return 0;
+}
+
+int
+mp_list_set(int directory, MpScratch *scratch, MpNameSet **names)
+{
+	ssize_t		n;
+
+	*names = NULL;
+	if (prepare_buffer(scratch) != 0)
+		return ENOMEM;
+	scratch->hashes.n = 0;
+	while ((n = read_some(directory, scratch->buffer, scratch->size)) > 0)
+	{
+		for (const char *at = scratch->buffer; at < scratch->buffer + n;)
+		{
+			const Dirent *dirent = (const Dirent *) at;
+
+			if (dirent->d_type == DT_REG &&
+				!mp_hashes_add(&scratch->hashes,
+							   mp_name_hash(dirent->d_name, strlen(dirent->d_name))))
+				return ENOMEM;
+			at += dirent->d_reclen;
+		}
+	}
+	if (n < 0)
+		return errno;
+	*names = mp_nameset_make(&scratch->hashes);
+	return *names == NULL ? ENOMEM : 0;
 }
 
 static bool

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nameset.h"
 #include "request.h"
 
 enum
@@ -33,6 +34,7 @@ typedef struct MpScratch
 	MpSlot	   *slots;
 	size_t		room;			/* slots there is memory for */
 	size_t		n_slots;		/* slots in use, a power of two */
+	MpHashes	hashes;
 } MpScratch;
 
 extern void mp_scratch_free(MpScratch *scratch);
@@ -46,6 +48,12 @@ extern bool mp_list_pays(uint32_t names, uint64_t directory_size, uint64_t fs_ma
  * the entries found so far are as good as ever.
  */
 extern int	mp_list_names(int directory, MpEntry *entries, uint32_t count, MpScratch *scratch);
+
+/*
+ * Reads the whole directory and keeps the names it shows to be regular files, in a set with one user
+ * (*names, NULL on error).  Returns 0 or an errno: of the reading, or ENOMEM.
+ */
+extern int	mp_list_set(int directory, MpScratch *scratch, MpNameSet **names);
 
 /*
  * Calls take() with each name and what it is shown to be, until it returns false; the name is good

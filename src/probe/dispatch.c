@@ -122,7 +122,7 @@ run_list(MpJob *job, uint32_t index, MpScratch *scratch)
 static void
 check_open(Task *task)
 {
-	mp_check_open(&task->work.check, &task->request);
+	mp_check_open(&task->work.check, &task->request, task->dispatch.recall);
 }
 
 static uint32_t

@@ -4,6 +4,7 @@
 #ifndef MP_DISPATCH_H
 #define MP_DISPATCH_H
 
+#include "recall.h"
 #include "workers.h"
 
 /* Where answers go: called from any worker; takes over the writer's memory. */
@@ -12,6 +13,7 @@ typedef void (*MpAnswerFn) (void *owner, uint64_t request, size_t request_length
 typedef struct MpDispatch
 {
 	MpWorkers  *workers;
+	MpRecall   *recall;			/* for the requests of a sitting; NULL: nothing is kept */
 	MpAnswerFn	answer;
 	void	   *owner;			/* given back to answer */
 } MpDispatch;

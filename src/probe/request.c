@@ -14,7 +14,7 @@ enum
 {
 	LEAST_STR = 4,				/* bytes that an empty string takes in a message */
 	LEAST_NAME = 1 + LEAST_STR,
-	LEAST_DIRECTORY = LEAST_STR + 4,
+	LEAST_DIRECTORY = LEAST_STR + 4 + 4,
 	LEAST_FOLDER = LEAST_STR + 4 + 4
 };
 
@@ -98,6 +98,7 @@ static int
 read_directory(MpReader *r, MpRequest *request, MpDirectory *directory)
 {
 	MpStr		path = mp_read_str(r, MP_MAX_PATH);
+	uint32_t	to_come = mp_read_u32(r);
 	uint32_t	count = mp_read_count(r, LEAST_NAME);
 	int			err = r->bad ? EBADMSG : reserve_entries(request, count);
 
@@ -105,6 +106,7 @@ read_directory(MpReader *r, MpRequest *request, MpDirectory *directory)
 		return err;
 	directory->path = path.data;
 	directory->length = path.length;
+	directory->to_come = to_come;
 	directory->first = request->n_entries;
 	directory->count = count;
 	for (uint32_t i = 0; i < count && err == 0; i++)
@@ -120,6 +122,7 @@ read_check(MpReader *r, MpRequest *request)
 
 	if (err != 0)
 		return err;
+	request->sitting = mp_read_u64(r);
 	count = mp_read_count(r, LEAST_DIRECTORY);
 	if (r->bad)
 		return EBADMSG;

@@ -55,6 +55,7 @@ typedef struct MpDirectory
 {
 	const char *path;			/* relative to the root, "" is the root */
 	uint32_t	length;
+	uint32_t	to_come;		/* names of it that will be asked for in this sitting */
 	uint32_t	count;
 	size_t		first;			/* its entries are first .. first + count - 1 */
 	MpWitness	witness;
@@ -99,6 +100,7 @@ typedef struct MpRequest
 	MpPlace		place;
 
 	/* CHECK */
+	uint64_t	sitting;		/* 0: on its own */
 	MpDirectory *directories;
 	uint32_t	n_directories;
 	MpEntry    *entries;

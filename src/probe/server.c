@@ -36,6 +36,7 @@ enum
 	MOST_REQUESTS = 64,
 	MOST_REQUEST_BYTES = 4 * MP_MAX_PAYLOAD,
 	PROGRESS_MS = 50,
+	SITTING_MS = 1000,			/* without a request, after which what it kept is forgotten */
 	FAREWELL_MS = 2000			/* to get BYE out to somebody who doesn't read */
 };
 
@@ -44,7 +45,8 @@ typedef struct Server
 	MpStream	stream;
 	MpWorkers	workers;
 	MpDispatch	dispatch;
-	MpMailbox	mailbox;		/* the one thing here that workers touch */
+	MpMailbox	mailbox;		/* these two are all that workers touch */
+	MpRecall	recall;
 	bool		greeted;
 	uint32_t	idle_ms;
 
@@ -117,6 +119,7 @@ greet(Server *server, const MpRequest *hello)
 	if (hello->n_confined > 0)
 		abi = mp_landlock_confine(hello->confined, hello->n_confined);
 	server->dispatch.workers = &server->workers;
+	server->dispatch.recall = &server->recall;
 	server->dispatch.answer = mp_mailbox_put;
 	server->dispatch.owner = &server->mailbox;
 	mp_write_start(&message);
@@ -300,7 +303,7 @@ tell_progress(Server *server)
 
 /* Milliseconds that poll may sleep, -1 for ever. */
 static int
-time_to_sleep(const Server *server)
+time_to_sleep(Server *server)
 {
 	int64_t		now = now_ms();
 	int64_t		until;
@@ -309,6 +312,8 @@ time_to_sleep(const Server *server)
 		until = server->leave_at;
 	else if (server->n_requests > 0)
 		until = server->progress_at + PROGRESS_MS;
+	else if (!mp_recall_is_empty(&server->recall))
+		until = server->idle_since + SITTING_MS;
 	else if (server->idle_ms > 0)
 		until = server->idle_since + server->idle_ms;
 	else
@@ -346,6 +351,8 @@ turn(Server *server)
 		((fds[0].revents & POLLRDHUP) != 0 && (fds[0].revents & POLLIN) == 0))
 		return false;
 	tell_progress(server);
+	if (server->n_requests == 0 && now_ms() - server->idle_since >= SITTING_MS)
+		mp_recall_forget(&server->recall);
 	if (server->n_requests == 0 && server->idle_ms > 0 &&
 		now_ms() - server->idle_since >= server->idle_ms)
 		leave(server, MP_BYE_IDLE, "nothing to do");
@@ -361,6 +368,7 @@ mp_server_run(int socket)
 	memset(&server, 0, sizeof(server));
 	mp_stream_start(&server.stream, socket);
 	mp_mailbox_start(&server.mailbox);
+	mp_recall_start(&server.recall);
 	if (server.mailbox.bell < 0)
 		return MP_BYE_INTERNAL;
 	server.idle_since = server.progress_at = now_ms();

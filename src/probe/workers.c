@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "workers.h"
 
 enum
 {
-	STACK_BYTES = 512 * 1024	/* a walk by hand keeps paths of full length on it */
+	STACK_BYTES = 512 * 1024,	/* a walk by hand keeps paths of full length on it */
+	LONG_WAIT_US = 1000,		/* a step that waits this long waits for the disk */
+	WAITING_SHARE = 4			/* and that for so many times as long as it works */
 };
 
 void
@@ -28,6 +32,7 @@ mp_workers_start(MpWorkers *workers, uint32_t threads)
 			threads = 4;
 		if (threads > 16)
 			threads = 16;
+		workers->grows = true;
 	}
 	workers->limit = threads < MP_MOST_THREADS ? threads : MP_MOST_THREADS;
 }
@@ -57,6 +62,47 @@ take_step(MpWorkers *workers, uint32_t *index)
 	return job;
 }
 
+typedef struct Moment
+{
+	int64_t		time;			/* us */
+	int64_t		worked;			/* us of processor time, of this thread */
+	long		waits;			/* times that it gave its processor away by itself */
+} Moment;
+
+static void
+take_moment(Moment *moment)
+{
+	struct timespec now;
+	struct rusage usage = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	getrusage(RUSAGE_THREAD, &usage);
+	moment->time = (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	moment->worked = (int64_t) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+		usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+	moment->waits = usage.ru_nvcsw;
+}
+
+/* Takes a step, and tells whether most of its time was spent waiting for the disk. */
+static bool
+take_timed(MpJob *job, uint32_t index, MpScratch *scratch)
+{
+	Moment		before;
+	Moment		after;
+	int64_t		worked;
+	int64_t		waited;
+
+	take_moment(&before);
+	job->step(job, index, scratch);
+	take_moment(&after);
+	worked = after.worked - before.worked;
+	waited = after.time - before.time - worked;
+	return after.waits > before.waits && waited >= LONG_WAIT_US &&
+		waited >= WAITING_SHARE * worked;
+}
+
+static void grow(MpWorkers *workers);
+
 static void *
 work(void *argument)
 {
@@ -68,9 +114,17 @@ work(void *argument)
 	pthread_mutex_lock(&workers->lock);
 	while ((job = take_step(workers, &index)) != NULL)
 	{
+		bool		grows = workers->grows;
+		bool		waited = false;
+
 		pthread_mutex_unlock(&workers->lock);
-		job->step(job, index, &scratch);
+		if (grows)
+			waited = take_timed(job, index, &scratch);
+		else
+			job->step(job, index, &scratch);
 		pthread_mutex_lock(&workers->lock);
+		if (waited)
+			grow(workers);
 		if (++job->finished == job->steps)
 		{
 			/* The last one: nobody else touches the job any more, and done may free it. */
@@ -103,6 +157,20 @@ start_thread(MpWorkers *workers)
 	if (err == 0)
 		workers->threads++;
 	return err == 0;
+}
+
+/* Steps wait: from now on there are as many threads as can be of use.  Called locked. */
+static void
+grow(MpWorkers *workers)
+{
+	uint32_t	wanted = 0;
+
+	workers->grows = false;
+	workers->limit = MP_MOST_THREADS;
+	for (const MpJob *job = workers->first; job != NULL; job = job->next)
+		wanted += job->steps - job->taken;
+	while (wanted-- > 0 && workers->threads < workers->limit && start_thread(workers))
+		;
 }
 
 int

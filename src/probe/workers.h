@@ -5,6 +5,9 @@
  * `done` is called once, by the worker that finished its last step.  A step never waits for another
  * step, so a pool of a single thread gets through everything.  Steps may hang in the kernel for
  * ever: nothing here waits for them, and the process ends with _exit.
+ *
+ * Where steps mostly wait (a far mount, a cold disk), more threads get more done: a pool whose size
+ * was left to it grows as soon as it sees that.
  */
 #ifndef MP_WORKERS_H
 #define MP_WORKERS_H
@@ -34,6 +37,7 @@ typedef struct MpWorkers
 	MpJob	   *last;
 	uint32_t	threads;		/* running */
 	uint32_t	limit;			/* of threads */
+	bool		grows;			/* the limit rises where steps wait */
 	uint32_t	idle;
 	bool		stopping;
 } MpWorkers;
@@ -43,7 +47,7 @@ enum
 	MP_MOST_THREADS = 64
 };
 
-/* threads 0: twice the processors, at least 4, at most 16.  Starts none yet. */
+/* threads 0: twice the processors, at least 4, at most 16, and more where steps wait.  Starts none yet. */
 extern void mp_workers_start(MpWorkers *workers, uint32_t threads);
 
 /*

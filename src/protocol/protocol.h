@@ -28,8 +28,12 @@
  *             | str mount source | str which folder of it | u64 fsid)
  *             (fsid: 0 unless it can be had without asking a network and survives a reboot)
  *
- *   CHECK     place | u32 directories | per directory: str path below the root ("" is the root)
- *             | u32 names | per name: u8 flags (MP_WANT_IDENTITY) | str name (one component)
+ *   CHECK     place | u64 sitting | u32 directories | per directory: str path below the root (""
+ *             is the root) | u32 names to come | u32 names | per name: u8 flags (MP_WANT_IDENTITY)
+ *             | str name (one component)
+ *             Requests of one sitting other than 0 may share what a directory's listing showed: a
+ *             name that one of them saw counts as present in all.  A directory without names is
+ *             listed for the requests that follow when so many names to come make that worth it.
  *   -> CHECK  root report | u32 n | n x exception | u32 n | n x (u32 entry | identity)
  *             Entries are the names in the order of the request, from 0.  An entry without an
  *             exception is present.  When the root report isn't "present" nothing was concluded:

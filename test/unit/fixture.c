@@ -187,6 +187,8 @@ void
 ask_check(Ask *ask, const char *root, int n_others, const char *const *others)
 {
 	ask_place(ask, MP_CHECK, root, n_others, others);
+	ask->sitting_at = ask->w.length;
+	mp_write_u64(&ask->w, 0);
 	ask->directories_at = ask->w.length;
 	mp_write_u32(&ask->w, 0);
 }
@@ -195,10 +197,23 @@ void
 ask_directory(Ask *ask, const char *path)
 {
 	mp_write_str(&ask->w, path, strlen(path));
+	mp_write_u32(&ask->w, 0);
 	ask->names_at = ask->w.length;
 	ask->names = 0;
 	mp_write_u32(&ask->w, 0);
 	mp_write_u32_at(&ask->w, ask->directories_at, ++ask->directories);
+}
+
+void
+ask_sitting(Ask *ask, uint64_t sitting)
+{
+	memcpy(ask->w.data + ask->sitting_at, &sitting, sizeof(sitting));
+}
+
+void
+ask_to_come(Ask *ask, uint32_t names)
+{
+	mp_write_u32_at(&ask->w, ask->names_at - sizeof(names), names);
 }
 
 void
@@ -232,11 +247,11 @@ ask_parse(Ask *ask, MpRequest *request)
 }
 
 bool
-run_check(MpCheck *check, MpRequest *request)
+run_check_sitting(MpCheck *check, MpRequest *request, MpRecall *recall)
 {
 	MpScratch	scratch = {0};
 
-	mp_check_open(check, request);
+	mp_check_open(check, request, recall);
 	for (uint32_t i = 0; i < request->n_directories; i++)
 		mp_check_directory(check, i, &scratch);
 	mp_check_compare(check);
@@ -244,6 +259,12 @@ run_check(MpCheck *check, MpRequest *request)
 		mp_check_confirm(check, i);
 	mp_scratch_free(&scratch);
 	return atomic_load(&check->shortage) == 0;
+}
+
+bool
+run_check(MpCheck *check, MpRequest *request)
+{
+	return run_check_sitting(check, request, NULL);
 }
 
 const MpEntry *

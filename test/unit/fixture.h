@@ -22,6 +22,7 @@ extern bool can_mount(const char *what);
 typedef struct Ask
 {
 	MpWriter	w;
+	size_t		sitting_at;
 	size_t		directories_at;
 	size_t		names_at;
 	uint32_t	directories;
@@ -40,6 +41,9 @@ extern void ask_discover(Ask *ask, const char *root, const char *glob, const cha
 extern void ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path);
 extern void ask_check(Ask *ask, const char *root, int n_others, const char *const *others);
 extern void ask_directory(Ask *ask, const char *path);
+/* Which sitting a CHECK is of (0 unless said), how many names of the last directory are to come. */
+extern void ask_sitting(Ask *ask, uint64_t sitting);
+extern void ask_to_come(Ask *ask, uint32_t names);
 extern void ask_name(Ask *ask, const char *name, uint8_t flags);
 extern void ask_end(Ask *ask, uint64_t id);
 /* Ends the asking and parses it; the request is for mp_request_free. */
@@ -47,6 +51,7 @@ extern int	ask_parse(Ask *ask, MpRequest *request);
 
 /* Runs a CHECK's steps in order on this thread; false when there was a shortage. */
 extern bool run_check(MpCheck *check, MpRequest *request);
+extern bool run_check_sitting(MpCheck *check, MpRequest *request, MpRecall *recall);
 /* The entry asked for by this name, the first of them; bails out when there is none. */
 extern const MpEntry *entry_named(const MpRequest *request, const char *name);
 /* One name below a root, from the pin to the comparison. */

@@ -118,7 +118,7 @@ test_root_swapped(void)
 	MpCheck		check;
 
 	ask(top, &request);
-	mp_check_open(&check, &request);
+	mp_check_open(&check, &request, NULL);
 	swap(top, "root", "spare");
 	judge(&check);
 	is(verdict_of(&check, "a.jpg"), MP_PRESENT, "the pinned root is looked at, not its path");
@@ -139,7 +139,7 @@ test_root_gone(void)
 	MpRootReport report;
 
 	ask(top, &request);
-	mp_check_open(&check, &request);
+	mp_check_open(&check, &request, NULL);
 	judge(&check);
 	if (rename(fixture_path(top, "root"), fixture_path(top, "moved")) != 0)
 		bail("rename");
@@ -164,7 +164,7 @@ test_folder_swapped(void)
 
 	/* While the names are looked up an empty folder stands in album's place, as under a mount. */
 	ask(top, &request);
-	mp_check_open(&check, &request);
+	mp_check_open(&check, &request, NULL);
 	swap(top, "root/album", "spare/album");
 	judge(&check);
 	is(verdict_of(&check, "a.jpg"), MP_MISSING, "a folder swapped: the file isn't seen");
@@ -189,7 +189,7 @@ test_mounts(void)
 	if (!can_mount("a mount over the root, and one below it"))
 		return;
 	ask(top, &request);
-	mp_check_open(&check, &request);
+	mp_check_open(&check, &request, NULL);
 	if (mount("none", root, "tmpfs", 0, NULL) != 0)
 		bail("mount");
 	judge(&check);
@@ -200,7 +200,7 @@ test_mounts(void)
 	is(umount(root), 0, "no handle keeps the mount busy");
 
 	ask(top, &request);
-	mp_check_open(&check, &request);
+	mp_check_open(&check, &request, NULL);
 	if (mount("none", album, "tmpfs", 0, NULL) != 0)
 		bail("mount");
 	judge(&check);
@@ -223,7 +223,7 @@ test_bind_mount(void)
 	if (!can_mount("the same folder mounted anew"))
 		return;
 	ask(top, &request);
-	mp_check_open(&check, &request);
+	mp_check_open(&check, &request, NULL);
 	judge(&check);
 	if (mount(root, root, NULL, MS_BIND, NULL) != 0)
 		bail("mount");

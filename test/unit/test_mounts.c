@@ -125,7 +125,7 @@ check_while(void (*change) (void), int *verdict)
 	ask_name(&ask, "b.jpg", 0);
 	if (ask_parse(&ask, &request) != 0)
 		bail("ask_parse");
-	mp_check_open(&check, &request);
+	mp_check_open(&check, &request, NULL);
 	for (uint32_t i = 0; i < request.n_directories; i++)
 		mp_check_directory(&check, i, &scratch);
 	change();
