@@ -50,16 +50,18 @@ $$;
 COMMENT ON FUNCTION missing_photos.renew_identities IS
 	'brings up to date what is known of files, never waiting for another session';
 
-CREATE FUNCTION missing_photos.note_folders(owner text, folders text[], signatures bigint[])
+CREATE FUNCTION missing_photos.note_folders(
+	owner text, folders text[], signatures bigint[], files bigint[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO missing_photos.known_folder AS known (owner, folder, signature)
-	SELECT note_folders.owner, seen.folder, seen.signature
-	  FROM unnest(folders, signatures) AS seen (folder, signature)
-	ON CONFLICT ON CONSTRAINT known_folder_pkey DO UPDATE SET signature = excluded.signature
-	 WHERE known.signature <> excluded.signature
+	INSERT INTO missing_photos.known_folder AS known (owner, folder, signature, files)
+	SELECT note_folders.owner, seen.folder, seen.signature, seen.files
+	  FROM unnest(folders, signatures, note_folders.files) AS seen (folder, signature, files)
+	ON CONFLICT ON CONSTRAINT known_folder_pkey DO UPDATE SET signature = excluded.signature,
+	                                                              files = excluded.files
+	 WHERE (known.signature, known.files) <> (excluded.signature, excluded.files)
 $$;
 COMMENT ON FUNCTION missing_photos.note_folders IS
 	'notes that all files of these folders have their identity noted';

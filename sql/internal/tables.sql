@@ -61,10 +61,11 @@ CREATE TABLE missing_photos.known_folder (
 	owner     text   NOT NULL,
 	folder    text   NOT NULL,
 	signature bigint NOT NULL,
+	files     bigint NOT NULL,
 	PRIMARY KEY (owner, folder)
 );
 COMMENT ON TABLE missing_photos.known_folder IS
-	'folders all of whose files have their identity noted: a checksum over the rows that were noted, so that a later scan sees in one comparison that there is nothing new';
+	'folders all of whose files have their identity noted: a checksum over the rows that were noted, so that a later scan sees in one comparison that there is nothing new, and how many they are, so that it can have them read early';
 
 CREATE TABLE missing_photos.file_doubt (
 	owner  text        NOT NULL,

@@ -44,18 +44,20 @@ RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- A main file that was lost stays pointed at, because applications look for it there.
+	-- A main file that was lost stays pointed at, because applications look for it there. Few files
+	-- are flagged, so the search begins with them.
 	SELECT missing_photos.contract_define(names, 'library_pointed_files', 'of_owner text',
 		'TABLE (photo text, file text)', missing_photos.contract_reads(100),
 		CASE names ->> 'shape' WHEN 'linked' THEN $body$
 	SELECT p.{photo.key}::pg_catalog.text, p.{photo.main}::pg_catalog.text
-	  FROM {photo} AS p
-	 WHERE p.{photo.owner} {=} $1::{photo.owner:type} AND p.{photo.main} IS NOT NULL
+	  FROM {file} AS f
+	  JOIN {photo} AS p ON p.{photo.main} {=} f.{file.key}{and_file_is_owners}
+	 WHERE f.{file.missing} AND p.{photo.owner} {=} $1::{photo.owner:type}
 	   AND NOT EXISTS (SELECT FROM {link} AS l
 	                    WHERE l.{link.photo} {=} p.{photo.key}
 	                      AND l.{link.file} {=} p.{photo.main}{and_link_is_owners})
 $body$ ELSE $body$
 	SELECT NULL::pg_catalog.text, NULL::pg_catalog.text WHERE false
-$body$ END, 'photos whose main file isn''t linked to them')
+$body$ END, 'photos whose main file is flagged and not linked to them')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_pointed_files IS 'defines library_pointed_files';

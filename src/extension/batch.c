@@ -13,7 +13,7 @@
 
 /* Large enough that a folder is seldom cut in two, small enough to keep the probe busy early. */
 #define BATCH_ROWS 16384
-#define BATCH_BYTES (8 * 1024 * 1024)
+#define BATCH_BYTES (3 * 1024 * 1024)
 
 typedef struct FolderKey
 {
@@ -55,7 +55,7 @@ folder_key_equal(FolderKey a, FolderKey b)
 #include "lib/simplehash.h"
 
 Batch *
-batch_make(MemoryContext parent, Root *root, int root_number)
+batch_make(MemoryContext parent)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "missing_photos batch",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -63,9 +63,8 @@ batch_make(MemoryContext parent, Root *root, int root_number)
 	Batch	   *batch = palloc0(sizeof(Batch));
 
 	batch->context = context;
-	batch->root = root;
-	batch->root_number = root_number;
-	batch->current = -1;
+	batch->passing = AllocSetContextCreate(context, "missing_photos batch's answers",
+										   ALLOCSET_DEFAULT_SIZES);
 	batch->capacity = 64;
 	batch->entries = palloc(batch->capacity * sizeof(BatchEntry));
 	batch->folder_capacity = 16;
@@ -77,15 +76,26 @@ batch_make(MemoryContext parent, Root *root, int root_number)
 }
 
 void
-batch_free(Batch *batch)
+batch_begin(Batch *batch, Root *root, int root_number)
 {
-	MemoryContextDelete(batch->context);
+	MemoryContextReset(batch->passing);
+	resetStringInfo(&batch->bytes);
+	folder_reset(batch->index);
+	batch->root = root;
+	batch->root_number = root_number;
+	batch->n_entries = 0;
+	batch->n_folders = 0;
+	batch->n_news = 0;
+	batch->current = -1;
+	batch->order = NULL;
+	batch->request = NULL;
 }
 
 bool
 batch_is_full(const Batch *batch)
 {
-	return batch->n_entries >= BATCH_ROWS || batch->bytes.len >= BATCH_BYTES;
+	return batch->n_entries >= BATCH_ROWS || batch->n_folders >= BATCH_ROWS ||
+		batch->bytes.len >= BATCH_BYTES;
 }
 
 static bool
@@ -122,10 +132,11 @@ new_folder(Batch *batch, const char *path, uint32 length)
 		batch->folders = repalloc(batch->folders, batch->folder_capacity * sizeof(BatchFolder));
 	}
 	folder = &batch->folders[batch->n_folders];
-	folder->path = memcpy(MemoryContextAlloc(batch->context, length + 1), path, length);
+	folder->path = memcpy(MemoryContextAlloc(batch->passing, length + 1), path, length);
 	folder->length = length;
 	folder->first = folder->last = -1;
 	folder->count = 0;
+	folder->to_come = 0;
 	return batch->n_folders++;
 }
 
@@ -176,36 +187,53 @@ static void
 append_row(Batch *batch, const FileRow *row)
 {
 	uint32		lengths[3] = {row->photo_length, row->file_length, row->path_length};
+	size_t		size = sizeof(lengths) + row->photo_length + row->file_length + row->path_length;
+	char	   *at;
 
-	appendBinaryStringInfo(&batch->bytes, (char *) lengths, sizeof(lengths));
-	appendBinaryStringInfo(&batch->bytes, row->photo, row->photo_length);
-	appendBinaryStringInfo(&batch->bytes, row->file, row->file_length);
-	appendBinaryStringInfo(&batch->bytes, row->path, row->path_length);
+	enlargeStringInfo(&batch->bytes, size);
+	at = batch->bytes.data + batch->bytes.len;
+	memcpy(at, lengths, sizeof(lengths));
+	at += sizeof(lengths);
+	memcpy(at, row->photo, row->photo_length);
+	at += row->photo_length;
+	memcpy(at, row->file, row->file_length);
+	at += row->file_length;
+	memcpy(at, row->path, row->path_length);
+	batch->bytes.len += size;
 }
 
 MpReason
 batch_add(Batch *batch, const FileRow *row, bool want_identity)
 {
-	const char *slash = row->path + row->path_length;
+	const char *slash = memrchr(row->path, '/', row->path_length);
 	BatchEntry	entry = {.next = -1, .offset = batch->bytes.len, .flags = row->flags,
 	.want_identity = want_identity};
 	size_t		name_length;
 	int			folder;
 
-	while (slash > row->path && slash[-1] != '/')
-		slash--;
-	/* slash is past the last slash now: the name begins here. */
-	name_length = row->path + row->path_length - slash;
-	if (row->path_length > MP_MAX_PATH || slash == row->path || name_length == 0 ||
-		name_length > MP_MAX_NAME || is_dots(slash, name_length))
+	if (slash == NULL)
 		return MP_BAD_PATH;
-	folder = find_folder(batch, row->path, slash - 1 - row->path);
+	entry.name = slash + 1 - row->path;
+	name_length = row->path_length - entry.name;
+	if (row->path_length > MP_MAX_PATH || name_length == 0 || name_length > MP_MAX_NAME ||
+		is_dots(slash + 1, name_length))
+		return MP_BAD_PATH;
+	folder = find_folder(batch, row->path, slash - row->path);
 	if (folder < 0)
 		return MP_BAD_PATH;
-	entry.name = slash - row->path;
 	append_entry(batch, folder, &entry);
 	append_row(batch, row);
+	batch->n_news += want_identity;
 	return MP_OK;
+}
+
+void
+batch_add_folder(Batch *batch, const char *path, uint32 length, uint32 to_come)
+{
+	int			folder = find_folder(batch, path, length);
+
+	if (folder >= 0)
+		batch->folders[folder].to_come = to_come;
 }
 
 void
@@ -234,6 +262,7 @@ write_folder(Batch *batch, const BatchFolder *folder, MpWriter *w, int *sent)
 		mp_write_str(w, folder->path + below + 1, folder->length - below - 1);
 	else
 		mp_write_str(w, "", 0);
+	mp_write_u32(w, folder->to_come);
 	mp_write_u32(w, folder->count);
 	for (int i = folder->first; i >= 0; i = batch->entries[i].next)
 	{
@@ -248,14 +277,15 @@ write_folder(Batch *batch, const BatchFolder *folder, MpWriter *w, int *sent)
 }
 
 void
-batch_send(Batch *batch, const RootTable *roots)
+batch_send(Batch *batch, const RootTable *roots, uint64 sitting)
 {
 	MpWriter   *w;
 	int			sent = 0;
 
-	batch->order = MemoryContextAlloc(batch->context, batch->n_entries * sizeof(int));
+	batch->order = MemoryContextAlloc(batch->passing, Max(batch->n_entries, 1) * sizeof(int));
 	w = probe_request(MP_CHECK);
 	roots_write_place(roots, batch->root, w);
+	mp_write_u64(w, sitting);
 	mp_write_u32(w, batch->n_folders);
 	for (int i = 0; i < batch->n_folders; i++)
 		write_folder(batch, &batch->folders[i], w, &sent);

@@ -3,7 +3,7 @@
  *
  * A batch is filled with rows, sent as one CHECK request, and read again beside the answer.  It
  * keeps the rows' bytes in one buffer, 20 bytes of bookkeeping for each, in a memory context of its
- * own.
+ * own, and can be used again, so that the memory is taken from the system only once.
  */
 #ifndef MISSING_PHOTOS_BATCH_H
 #define MISSING_PHOTOS_BATCH_H
@@ -21,6 +21,7 @@ typedef struct BatchFolder
 	int			first;			/* entry, -1: none */
 	int			last;
 	uint32		count;
+	uint32		to_come;		/* files of it that later batches of the sitting ask for */
 } BatchFolder;
 
 typedef struct BatchEntry
@@ -35,6 +36,8 @@ typedef struct BatchEntry
 typedef struct Batch
 {
 	MemoryContext context;
+	MemoryContext passing;		/* what goes when the batch is used again */
+	struct Batch *next;			/* for whoever keeps batches in a list */
 	Root	   *root;
 	int			root_number;
 	StringInfoData bytes;
@@ -46,12 +49,14 @@ typedef struct Batch
 	int			folder_capacity;
 	struct folder_hash *index;	/* folder by path */
 	int			current;		/* folder of the last row, -1: none */
+	int			n_news;			/* entries that a scan wants to hear of though they are present */
 	int		   *order;			/* entry by its number in the request */
 	ProbeRequest *request;		/* once sent */
 } Batch;
 
-extern Batch *batch_make(MemoryContext parent, Root *root, int root_number);
-extern void batch_free(Batch *batch);
+extern Batch *batch_make(MemoryContext parent);
+/* Empties it for the rows of a root; due before its first use too. */
+extern void batch_begin(Batch *batch, Root *root, int root_number);
 
 /*
  * Adds a row whose path lies below the batch's root.  Returns MP_OK, or why the path can't be
@@ -59,11 +64,17 @@ extern void batch_free(Batch *batch);
  */
 extern MpReason batch_add(Batch *batch, const FileRow *row, bool want_identity);
 
+/*
+ * Adds a folder of which so many files will be asked for later (protocol.h: names to come).  The
+ * path must lie below the root, or be the root's.
+ */
+extern void batch_add_folder(Batch *batch, const char *path, uint32 length, uint32 to_come);
+
 /* Whether it is time to send it. */
 extern bool batch_is_full(const Batch *batch);
 
-/* Sends it as a CHECK request. */
-extern void batch_send(Batch *batch, const RootTable *roots);
+/* Sends it as a CHECK request of a sitting; 0: on its own. */
+extern void batch_send(Batch *batch, const RootTable *roots, uint64 sitting);
 
 /* The row of an entry; its strings point into the batch. */
 extern void batch_row(const Batch *batch, int entry, FileRow *row);

@@ -1,10 +1,10 @@
 /* folders.c: which folders hold files whose identity was never noted; see folders.h. */
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "executor/spi.h"
 
 #include "folders.h"
+#include "protocol/mix.h"
 #include "sql_calls.h"
 
 typedef struct FolderName
@@ -19,6 +19,8 @@ typedef struct KnownFolder
 	uint64		kept;			/* signature as of the last scan that learnt it */
 	uint64		seen;			/* as this scan saw it */
 	uint64		learnt;			/* of the rows being learnt */
+	int64		kept_files;		/* how many files those were */
+	int64		learnt_files;
 	bool		failed;
 	uint32		hash;
 	char		status;
@@ -28,7 +30,7 @@ typedef struct KnownFolder
 #define SH_ELEMENT_TYPE KnownFolder
 #define SH_KEY_TYPE FolderName
 #define SH_KEY name
-#define SH_HASH_KEY(table, key) hash_bytes((const unsigned char *) (key).path, (key).length)
+#define SH_HASH_KEY(table, key) (uint32) mp_hash_more(0, (key).path, (key).length)
 #define SH_EQUAL(table, a, b) ((a).length == (b).length && memcmp((a).path, (b).path, (a).length) == 0)
 #define SH_STORE_HASH
 #define SH_GET_HASH(table, slot) (slot)->hash
@@ -41,6 +43,7 @@ struct Folders
 {
 	MemoryContext context;
 	known_hash *table;
+	KnownFolder *last;			/* rows of one folder often follow each other; NULL: none yet */
 };
 
 Folders *
@@ -54,20 +57,36 @@ folders_make(MemoryContext parent)
 	return folders;
 }
 
+/* With a slash behind the name, for judge_foresee. */
+static const char *
+copy_name(Folders *folders, FolderName name)
+{
+	char	   *copy = MemoryContextAlloc(folders->context, name.length + 1);
+
+	memcpy(copy, name.path, name.length);
+	copy[name.length] = '/';
+	return copy;
+}
+
 static KnownFolder *
 enter(Folders *folders, FolderName name)
 {
-	KnownFolder *folder = known_lookup(folders->table, name);
+	KnownFolder *folder = folders->last;
 	bool		found;
 
-	if (folder != NULL)
+	if (folder != NULL && folder->name.length == name.length &&
+		memcmp(folder->name.path, name.path, name.length) == 0)
 		return folder;
-	name.path = memcpy(MemoryContextAlloc(folders->context, name.length + 1),
-					   name.path, name.length);
-	folder = known_insert(folders->table, name, &found);
-	folder->kept = folder->seen = folder->learnt = 0;
-	folder->failed = false;
-	return folder;
+	folder = known_lookup(folders->table, name);
+	if (folder == NULL)
+	{
+		name.path = copy_name(folders, name);
+		folder = known_insert(folders->table, name, &found);
+		folder->kept = folder->seen = folder->learnt = 0;
+		folder->kept_files = folder->learnt_files = 0;
+		folder->failed = false;
+	}
+	return folders->last = folder;
 }
 
 void
@@ -76,12 +95,15 @@ folders_load(Folders *folders, const char *owner)
 	Arguments	a = {0};
 
 	argument_text(&a, owner);
-	call_as_owner("SELECT folder, signature FROM missing_photos.known_folder WHERE owner = $1", &a);
+	call_as_owner("SELECT folder, signature, files FROM missing_photos.known_folder"
+				  " WHERE owner = $1", &a);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		char	   *path = result_text(i, 1);
+		KnownFolder *folder = enter(folders, (FolderName) {path, strlen(path)});
 
-		enter(folders, (FolderName) {path, strlen(path)})->kept = result_int8(i, 2);
+		folder->kept = result_int8(i, 2);
+		folder->kept_files = result_int8(i, 3);
 		pfree(path);
 	}
 }
@@ -89,11 +111,9 @@ folders_load(Folders *folders, const char *owner)
 static FolderName
 folder_of(const FileRow *row)
 {
-	uint32		length = row->path_length;
+	const char *slash = memrchr(row->path, '/', row->path_length);
 
-	while (length > 0 && row->path[length - 1] != '/')
-		length--;
-	return (FolderName) {row->path, length > 0 ? length - 1 : 0};
+	return (FolderName) {row->path, slash == NULL ? 0 : slash - row->path};
 }
 
 static bool
@@ -105,10 +125,9 @@ counts(const FileRow *row)
 static uint64
 row_hash(const FileRow *row, FolderName folder)
 {
-	uint64		name = hash_bytes_extended((const unsigned char *) row->path + folder.length,
-										   row->path_length - folder.length, 0);
+	uint64		name = mp_hash_more(0, row->path + folder.length, row->path_length - folder.length);
 
-	return hash_bytes_extended((const unsigned char *) row->file, row->file_length, name);
+	return mp_hash_more(name, row->file, row->file_length);
 }
 
 static bool
@@ -120,10 +139,26 @@ is_new(const KnownFolder *folder)
 void
 folders_see(Folders *folders, const FileRow *row)
 {
-	FolderName	name = folder_of(row);
+	FolderName	name;
 
-	if (counts(row))
-		enter(folders, name)->seen += row_hash(row, name);
+	if (!counts(row))
+		return;
+	name = folder_of(row);
+	enter(folders, name)->seen += row_hash(row, name);
+}
+
+void
+folders_foresee(const Folders *folders, Judge *judge)
+{
+	known_iterator at;
+	KnownFolder *folder;
+
+	known_start_iterate(folders->table, &at);
+	while ((folder = known_iterate(folders->table, &at)) != NULL)
+		if (folder->kept_files > 0)
+			judge_foresee(judge, folder->name.path, folder->name.length,
+						  Min(folder->kept_files, PG_INT32_MAX));
+	judge_foreseen(judge);
 }
 
 bool
@@ -142,12 +177,12 @@ folders_any_new(const Folders *folders)
 bool
 folders_learn(Folders *folders, const FileRow *row)
 {
-	FolderName	name = folder_of(row);
-	KnownFolder *folder = counts(row) ? known_lookup(folders->table, name) : NULL;
+	KnownFolder *folder = counts(row) ? known_lookup(folders->table, folder_of(row)) : NULL;
 
 	if (folder == NULL || !is_new(folder))
 		return false;
-	folder->learnt += row_hash(row, name);
+	folder->learnt += row_hash(row, folder->name);
+	folder->learnt_files++;
 	return true;
 }
 
@@ -174,5 +209,6 @@ folders_collect(const Folders *folders, Columns *columns)
 		columns_add_row(columns);
 		columns_set_text(columns, 0, folder->name.path, folder->name.length);
 		columns_set_int8(columns, 1, folder->learnt);
+		columns_set_int8(columns, 2, folder->learnt_files);
 	}
 }

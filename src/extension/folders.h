@@ -10,7 +10,7 @@
 #define MISSING_PHOTOS_FOLDERS_H
 
 #include "columns.h"
-#include "file_row.h"
+#include "judge.h"
 
 typedef struct Folders Folders;
 
@@ -19,13 +19,15 @@ extern Folders *folders_make(MemoryContext parent);
 extern void folders_load(Folders *folders, const char *owner);
 /* Adds a row to its folder's signature. */
 extern void folders_see(Folders *folders, const FileRow *row);
+/* Tells the judge which folders will be asked for, as far as the last scan tells. */
+extern void folders_foresee(const Folders *folders, Judge *judge);
 /* Whether any folder has something new. */
 extern bool folders_any_new(const Folders *folders);
 /* Whether the row's folder has something new; if so adds the row to what is being learnt. */
 extern bool folders_learn(Folders *folders, const FileRow *row);
 /* The row could not be learnt after all, so its folder isn't wholly known. */
 extern void folders_fail(Folders *folders, const FileRow *row);
-/* What was learnt, to be kept: columns (folder text, signature bigint). */
+/* What was learnt, to be kept: columns (folder text, signature bigint, files bigint). */
 extern void folders_collect(const Folders *folders, Columns *columns);
 
 #endif							/* MISSING_PHOTOS_FOLDERS_H */

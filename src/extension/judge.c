@@ -7,7 +7,7 @@
 #include "judge.h"
 #include "probe_client.h"
 
-#define MAX_UNDER_WAY 2			/* one being read, one waiting for its turn */
+#define MAX_UNDER_WAY 4			/* batches of rows with the probe: enough that it never idles */
 
 struct Judge
 {
@@ -16,9 +16,11 @@ struct Judge
 	JudgeMode	mode;
 	TakeJudgement take;
 	void	   *taker;
+	uint64		sitting;		/* 0: each batch is on its own */
 	Batch	  **filling;		/* by root; NULL: none */
-	Batch	   *under_way[MAX_UNDER_WAY];
-	int			n_under_way;
+	Batch	   *under_way;
+	Batch	   *spare;			/* to be used again */
+	int			n_under_way;	/* those that hold rows */
 };
 
 Judge *
@@ -42,6 +44,54 @@ judge_free(Judge *judge)
 {
 	MemoryContextDelete(judge->context);
 }
+
+void
+judge_sit(Judge *judge)
+{
+	/* No two of a session's judges must share one: a probe keeps what it saw until the next. */
+	static uint64 sittings = 0;
+
+	judge->sitting = ++sittings;
+}
+
+/* The batch that collects a root's rows. */
+static Batch *
+filling_batch(Judge *judge, int root_number)
+{
+	Batch	   *batch = judge->filling[root_number];
+
+	if (batch != NULL)
+		return batch;
+	batch = judge->spare;
+	if (batch != NULL)
+		judge->spare = batch->next;
+	else
+		batch = batch_make(judge->context);
+	batch_begin(batch, &judge->roots->roots[root_number], root_number);
+	return judge->filling[root_number] = batch;
+}
+
+static void
+put_aside(Judge *judge, Batch *batch)
+{
+	batch->next = judge->spare;
+	judge->spare = batch;
+}
+
+/* What an answer says of the entries of its batch. */
+typedef struct IdentifiedEntry
+{
+	uint32		entry;
+	MpIdentity	identity;
+} IdentifiedEntry;
+
+typedef struct Answered
+{
+	MpException *exceptions;
+	IdentifiedEntry *identities;
+	uint32		n_exceptions;
+	uint32		n_identities;
+} Answered;
 
 /* Whether a scan wants to hear of a row that is there. */
 static bool
@@ -79,73 +129,93 @@ give_up_batch(Judge *judge, Batch *batch)
 		batch_row(batch, i, &row);
 		report_unreachable(judge, &row, batch->root_number);
 	}
-	batch_free(batch);
+	put_aside(judge, batch);
 }
 
-/* What an answer says of each entry of its batch. */
-typedef struct Answered
-{
-	const MpException **exceptions; /* by number in the request; NULL: present */
-	const MpIdentity **identities;
-} Answered;
-
+/* What was judged of a batch's entry, by its number in the request. */
 static void
-read_exceptions(Batch *batch, MpReader *reader, Answered *answered)
+report_entry(Judge *judge, Batch *batch, uint32 number, const MpException *exception,
+			 const MpIdentity *identity)
 {
-	uint32		n = mp_read_count(reader, 8);
-	MpException *exceptions = MemoryContextAlloc(batch->context,
-												 Max(n, 1) * sizeof(MpException));
-
-	answered->exceptions = MemoryContextAllocZero(batch->context,
-												  batch->n_entries * sizeof(MpException *));
-	for (uint32 i = 0; i < n; i++)
-	{
-		mp_read_exception(reader, &exceptions[i]);
-		if (exceptions[i].entry >= (uint32) batch->n_entries || exceptions[i].verdict == MP_PRESENT ||
-			exceptions[i].verdict > MP_INVALID)
-			probe_malformed();
-		answered->exceptions[exceptions[i].entry] = &exceptions[i];
-	}
-}
-
-static void
-read_identities(Batch *batch, MpReader *reader, Answered *answered)
-{
-	uint32		n = mp_read_count(reader, 4 + sizeof(MpIdentity));
-	MpIdentity *identities = MemoryContextAlloc(batch->context, Max(n, 1) * sizeof(MpIdentity));
-
-	answered->identities = MemoryContextAllocZero(batch->context,
-												  batch->n_entries * sizeof(MpIdentity *));
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32		entry = mp_read_u32(reader);
-
-		mp_read_identity(reader, &identities[i]);
-		if (entry >= (uint32) batch->n_entries)
-			probe_malformed();
-		answered->identities[entry] = &identities[i];
-	}
-}
-
-static void
-report_entry(Judge *judge, Batch *batch, const Answered *answered, int number)
-{
-	const MpException *exception = answered->exceptions[number];
-	Judgement	judgement = {MP_PRESENT, MP_OK, 0, batch->root_number, NULL};
+	Judgement	judgement = {MP_PRESENT, MP_OK, 0, batch->root_number, identity};
 	FileRow		row;
 
-	batch_row(batch, batch->order[number], &row);
 	if (exception != NULL)
 	{
 		judgement.verdict = exception->verdict;
 		judgement.reason = exception->reason;
 		judgement.err = exception->err;
+		judgement.identity = NULL;
 	}
-	else if (judge->mode == JUDGE_NEWS && !is_news_when_present(&row))
-		return;
-	else
-		judgement.identity = answered->identities[number];
+	batch_row(batch, batch->order[number], &row);
 	judge->take(judge->taker, &row, &judgement);
+}
+
+static uint32
+read_entry(const Batch *batch, uint32 number)
+{
+	if (number >= (uint32) batch->n_entries)
+		probe_malformed();
+	return number;
+}
+
+static MpException *
+read_exceptions(const Batch *batch, MpReader *reader, uint32 *n)
+{
+	MpException *exceptions;
+
+	*n = mp_read_count(reader, 8);
+	exceptions = MemoryContextAlloc(batch->passing, Max(*n, 1) * sizeof(MpException));
+	for (uint32 i = 0; i < *n; i++)
+	{
+		mp_read_exception(reader, &exceptions[i]);
+		read_entry(batch, exceptions[i].entry);
+		if (exceptions[i].verdict == MP_PRESENT || exceptions[i].verdict > MP_INVALID)
+			probe_malformed();
+	}
+	return exceptions;
+}
+
+static IdentifiedEntry *
+read_identities(const Batch *batch, MpReader *reader, uint32 *n)
+{
+	IdentifiedEntry *entries;
+
+	*n = mp_read_count(reader, 4 + sizeof(MpIdentity));
+	entries = MemoryContextAlloc(batch->passing, Max(*n, 1) * sizeof(IdentifiedEntry));
+	for (uint32 i = 0; i < *n; i++)
+	{
+		entries[i].entry = read_entry(batch, mp_read_u32(reader));
+		mp_read_identity(reader, &entries[i].identity);
+	}
+	return entries;
+}
+
+/* Reports the entries that an answer names; the others are present, and that is no news. */
+static void
+report_news(Judge *judge, Batch *batch, const Answered *answered)
+{
+	for (uint32 i = 0; i < answered->n_exceptions; i++)
+		report_entry(judge, batch, answered->exceptions[i].entry, &answered->exceptions[i], NULL);
+	for (uint32 i = 0; i < answered->n_identities; i++)
+		report_entry(judge, batch, answered->identities[i].entry, NULL,
+					 &answered->identities[i].identity);
+}
+
+static void
+report_all(Judge *judge, Batch *batch, const Answered *answered)
+{
+	const MpException **exceptions = MemoryContextAllocZero(batch->passing,
+															batch->n_entries * sizeof(void *));
+	const MpIdentity **identities = MemoryContextAllocZero(batch->passing,
+														   batch->n_entries * sizeof(void *));
+
+	for (uint32 i = 0; i < answered->n_exceptions; i++)
+		exceptions[answered->exceptions[i].entry] = &answered->exceptions[i];
+	for (uint32 i = 0; i < answered->n_identities; i++)
+		identities[answered->identities[i].entry] = &answered->identities[i].identity;
+	for (int i = 0; i < batch->n_entries; i++)
+		report_entry(judge, batch, i, exceptions[i], identities[i]);
 }
 
 static void
@@ -155,8 +225,8 @@ take_answer(Judge *judge, Batch *batch, MpReader *reader)
 	MpRootReport root;
 
 	mp_read_root_report(reader, &root);
-	read_exceptions(batch, reader, &answered);
-	read_identities(batch, reader, &answered);
+	answered.exceptions = read_exceptions(batch, reader, &answered.n_exceptions);
+	answered.identities = read_identities(batch, reader, &answered.n_identities);
 	if (!mp_read_done(reader))
 		probe_malformed();
 	if (!roots_judge(batch->root, &root))
@@ -164,20 +234,23 @@ take_answer(Judge *judge, Batch *batch, MpReader *reader)
 		give_up_batch(judge, batch);
 		return;
 	}
-	for (int i = 0; i < batch->n_entries; i++)
-		report_entry(judge, batch, &answered, i);
-	batch_free(batch);
+	if (judge->mode == JUDGE_ALL)
+		report_all(judge, batch, &answered);
+	else
+		report_news(judge, batch, &answered);
+	put_aside(judge, batch);
 }
 
 static Batch *
 remove_under_way(Judge *judge, const ProbeRequest *request)
 {
-	for (int i = 0; i < judge->n_under_way; i++)
-		if (judge->under_way[i]->request == request)
+	for (Batch **at = &judge->under_way; *at != NULL; at = &(*at)->next)
+		if ((*at)->request == request)
 		{
-			Batch	   *batch = judge->under_way[i];
+			Batch	   *batch = *at;
 
-			judge->under_way[i] = judge->under_way[--judge->n_under_way];
+			*at = batch->next;
+			judge->n_under_way -= batch->n_entries > 0;
 			return batch;
 		}
 	probe_malformed();
@@ -187,10 +260,10 @@ remove_under_way(Judge *judge, const ProbeRequest *request)
 static void
 give_up_waiting(Judge *judge)
 {
-	for (int i = 0; i < judge->n_under_way; i++)
-		roots_doubt(judge->under_way[i]->root, MP_TIMED_OUT, 0);
-	while (judge->n_under_way > 0)
-		give_up_batch(judge, judge->under_way[--judge->n_under_way]);
+	for (Batch *batch = judge->under_way; batch != NULL; batch = batch->next)
+		roots_doubt(batch->root, MP_TIMED_OUT, 0);
+	while (judge->under_way != NULL)
+		give_up_batch(judge, remove_under_way(judge, judge->under_way->request));
 }
 
 static void
@@ -210,7 +283,7 @@ judge_poll(Judge *judge)
 	ProbeAnswer answer;
 	ProbeEvent	event;
 
-	while (judge->n_under_way > 0 && (event = probe_poll(&answer)) != PROBE_NOTHING)
+	while (judge->under_way != NULL && (event = probe_poll(&answer)) != PROBE_NOTHING)
 		handle_event(judge, event, &answer);
 }
 
@@ -238,7 +311,7 @@ look_at_root(Judge *judge, Root *root)
 {
 	if (root->looked_at)
 		return;
-	while (judge->n_under_way > 0)
+	while (judge->under_way != NULL)
 		wait_for_answer(judge);
 	roots_look(root);
 }
@@ -255,8 +328,10 @@ send_batch(Judge *judge, Batch *batch)
 		give_up_batch(judge, batch);
 		return;
 	}
-	batch_send(batch, judge->roots);
-	judge->under_way[judge->n_under_way++] = batch;
+	batch_send(batch, judge->roots, judge->sitting);
+	batch->next = judge->under_way;
+	judge->under_way = batch;
+	judge->n_under_way += batch->n_entries > 0;
 }
 
 void
@@ -289,9 +364,7 @@ judge_add(Judge *judge, const FileRow *row)
 		report_unreachable(judge, row, number);
 		return;
 	}
-	if (judge->filling[number] == NULL)
-		judge->filling[number] = batch_make(judge->context, root, number);
-	batch = judge->filling[number];
+	batch = filling_batch(judge, number);
 	reason = batch_add(batch, row, judge->mode == JUDGE_ALL || is_news_when_present(row));
 	if (reason != MP_OK)
 		report(judge, row, MP_INVALID, reason, 0, number);
@@ -299,12 +372,42 @@ judge_add(Judge *judge, const FileRow *row)
 		send_batch(judge, batch);
 }
 
-void
-judge_finish(Judge *judge)
+static void
+send_all(Judge *judge)
 {
 	for (int i = 0; i < judge->roots->n; i++)
 		if (judge->filling[i] != NULL)
 			send_batch(judge, judge->filling[i]);
-	while (judge->n_under_way > 0)
+}
+
+void
+judge_foresee(Judge *judge, const char *folder, uint32 length, uint32 files)
+{
+	/* A root's own folder lies "below" it only with the slash. */
+	Root	   *root = roots_find(judge->roots, folder, length + 1);
+	Batch	   *batch;
+	int			number;
+
+	Assert(folder[length] == '/');
+	if (root == NULL || !root->looked_at || root->verdict != MP_PRESENT)
+		return;
+	number = root - judge->roots->roots;
+	batch = filling_batch(judge, number);
+	batch_add_folder(batch, folder, length, files);
+	if (batch_is_full(batch))
+		send_batch(judge, batch);
+}
+
+void
+judge_foreseen(Judge *judge)
+{
+	send_all(judge);
+}
+
+void
+judge_finish(Judge *judge)
+{
+	send_all(judge);
+	while (judge->under_way != NULL)
 		wait_for_answer(judge);
 }

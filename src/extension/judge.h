@@ -1,8 +1,8 @@
 /*
  * judge.h: rows in, judgements out.
  *
- * Rows are grouped into batches per root; at most two batches are with the probe while the next one
- * fills.  Judgements come through a callback, in any order, whenever judge_add, judge_poll or
+ * Rows are grouped into batches per root; a few batches are with the probe while the next one fills.
+ *  Judgements come through a callback, in any order, whenever judge_add, judge_poll or
  * judge_finish is called.
  *
  * JUDGE_NEWS reports what a scan must act on: rows that aren't present, and flagged or unlinked
@@ -29,6 +29,20 @@ typedef struct Judge Judge;
 extern Judge *judge_make(MemoryContext parent, RootTable *roots, JudgeMode mode,
 						 TakeJudgement take, void *taker);
 extern void judge_free(Judge *judge);
+
+/*
+ * From now on the batches are one sitting (protocol.h): a directory that one of them lists isn't
+ * listed again, however its files are strewn over the query's rows.  For first looks; what confirms
+ * a loss looks anew.
+ */
+extern void judge_sit(Judge *judge);
+
+/*
+ * Tells of a folder of which so many files will be asked for, so that the probe can read it while the
+ * query still runs; folder[length] must be a slash.  judge_foreseen ends the telling.
+ */
+extern void judge_foresee(Judge *judge, const char *folder, uint32 length, uint32 files);
+extern void judge_foreseen(Judge *judge);
 
 /* Judges a row, now or later.  Waits for the probe when judge_is_busy. */
 extern void judge_add(Judge *judge, const FileRow *row);

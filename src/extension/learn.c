@@ -92,13 +92,13 @@ learn_known(Found *found)
 void
 learn_folders(const Folders *folders, const char *owner)
 {
-	static const Oid types[2] = {TEXTOID, INT8OID};
-	Columns    *columns = columns_make(CurrentMemoryContext, 2, types);
+	static const Oid types[3] = {TEXTOID, INT8OID, INT8OID};
+	Columns    *columns = columns_make(CurrentMemoryContext, 3, types);
 	Arguments	a = {0};
 
 	folders_collect(folders, columns);
 	argument_text(&a, owner);
 	argument_columns(&a, columns);
-	call_as_owner("SELECT missing_photos.note_folders($1, $2, $3)", &a);
+	call_as_owner("SELECT missing_photos.note_folders($1, $2, $3, $4)", &a);
 	columns_free(columns);
 }

@@ -80,6 +80,8 @@ scan_fetch(OwnerScan *scan)
 	scan->found = make_found(scan);
 	scan->again = make_found(scan);
 	scan->judge = judge_make(scan->job.context, scan->roots, JUDGE_NEWS, found_take, scan->found);
+	judge_sit(scan->judge);
+	folders_foresee(scan->folders, scan->judge);
 	scan->stream = stream_make(scan->job.context, scan->judge, see_row, scan, scan->job.commits);
 	MemoryContextSwitchTo(scan->job.round_context);
 	library_stream_linked(scan->stream, scan->job.owner);

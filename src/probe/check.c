@@ -34,7 +34,7 @@ join_sitting(MpCheck *check, MpRecall *recall)
 	mp_recall_begin(recall, request->sitting);
 	check->batch.recall = recall;
 	check->batch.sitting = request->sitting;
-	check->batch.key = mp_hash_more(mp_name_hash(request->place.root.data,
+	check->batch.key = mp_hash_more(mp_hash_name(request->place.root.data,
 												 request->place.root.length),
 									nature, sizeof(nature));
 }

@@ -126,7 +126,7 @@ settle_known(Held *held, const MpNameSet *names)
 		MpEntry    *entry = &held->entries[i];
 
 		if (!entry->settled && entry->identity == MP_NO_IDENTITY &&
-			mp_nameset_has(names, mp_name_hash(entry->name, entry->length)))
+			mp_nameset_has(names, mp_hash_name(entry->name, entry->length)))
 			settle(held, entry, mp_judge_errno(0));
 		left += !entry->settled;
 	}

@@ -239,7 +239,7 @@ mp_list_set(int directory, MpScratch *scratch, MpNameSet **names)
 
 			if (dirent->d_type == DT_REG &&
 				!mp_hashes_add(&scratch->hashes,
-							   mp_name_hash(dirent->d_name, strlen(dirent->d_name))))
+							   mp_hash_name(dirent->d_name, strlen(dirent->d_name))))
 				return ENOMEM;
 			at += dirent->d_reclen;
 		}

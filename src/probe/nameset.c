@@ -19,42 +19,8 @@ take_seed(void)
 		seed = UINT64_C(0x9E3779B97F4A7C15);
 }
 
-static uint64_t
-mix(uint64_t hash)
-{
-	hash ^= hash >> 32;
-	hash *= UINT64_C(0xD6E8FEB86659FD93);
-	return hash ^ (hash >> 32);
-}
-
 uint64_t
-mp_hash_more(uint64_t hash, const void *data, size_t length)
-{
-	const char *at = data;
-
-	hash ^= length;
-	while (length >= sizeof(uint64_t))
-	{
-		uint64_t	chunk;
-
-		memcpy(&chunk, at, sizeof(chunk));
-		hash = mix(hash ^ chunk);
-		at += sizeof(chunk);
-		length -= sizeof(chunk);
-	}
-	if (length > 0)
-	{
-		uint64_t	chunk = 0;
-
-		memcpy(&chunk, at, length);
-		hash = mix(hash ^ chunk);
-	}
-	hash = mix(hash);
-	return hash != 0 ? hash : 1;
-}
-
-uint64_t
-mp_name_hash(const char *name, size_t length)
+mp_hash_name(const char *name, size_t length)
 {
 	pthread_once(&seeded, take_seed);
 	return mp_hash_more(seed, name, length);

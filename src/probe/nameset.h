@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../protocol/mix.h"
+
 /* Nothing of it changes once it is made, but for the count of those who use it. */
 typedef struct MpNameSet
 {
@@ -28,9 +30,8 @@ typedef struct MpHashes
 	size_t		room;
 } MpHashes;
 
-/* A hash of bytes after those that made `hash`; never 0. */
-extern uint64_t mp_hash_more(uint64_t hash, const void *data, size_t length);
-extern uint64_t mp_name_hash(const char *name, size_t length);
+/* Never 0; another one in every process. */
+extern uint64_t mp_hash_name(const char *name, size_t length);
 
 /* False when there is no memory. */
 extern bool mp_hashes_add(MpHashes *hashes, uint64_t hash);
