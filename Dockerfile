@@ -1,20 +1,15 @@
-# The official PostgreSQL image (Debian) with missing_photos in it.
+# A PostgreSQL image with missing_photos in it: the official one, on Debian or Alpine, or any made
+# from it (LibrePhotos's and Immich's databases are).
 #
-#     docker build --build-arg PG=15 -t postgres-missing-photos .
+#     docker build --build-arg BASE=postgres:15 -t postgres-missing-photos .
 #
-# The library must be mounted into the container as well, read-only:
-#
-#     docker run -v /srv/photos:/data:ro … postgres-missing-photos
-ARG PG=15
-FROM postgres:${PG} AS build
-ARG PG
-RUN apt-get update \
-    && apt-get install -y --no-install-recommends gcc make libssl-dev libc6-dev \
-        postgresql-server-dev-${PG}
-COPY . /missing_photos
-RUN make -C /missing_photos clean \
-    && make -C /missing_photos \
-    && make -C /missing_photos install DESTDIR=/installed
+# docs/docker.md tells the rest.
+ARG BASE=postgres:15
 
-FROM postgres:${PG}
+FROM ${BASE} AS build
+USER root
+COPY . /missing_photos
+RUN /missing_photos/docker/build.sh /installed
+
+FROM ${BASE}
 COPY --from=build /installed/ /

@@ -6,12 +6,13 @@
 #   make demo       a short story on a throwaway server
 #   make bench      the figures; make check-long: the slow suites
 #   make check-package   builds the Debian package, installs, tests and removes it
+#   make check-docker    builds the container images and runs them
 #   make dist       a PGXN archive
 #
 # The version stands in missing_photos.control alone.
 
 .DEFAULT_GOAL := all
-HARNESS_GOALS := check check-long check-package demo bench
+HARNESS_GOALS := check check-long check-package check-docker demo bench
 
 ifneq ($(filter $(HARNESS_GOALS),$(MAKECMDGOALS)),)
 

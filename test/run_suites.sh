@@ -31,7 +31,25 @@ suite_compilers() {
         fi
     done
     rm -rf "$work/compiled"
+    number=$((number + 1))
+    if compile_with_musl; then
+        echo "ok $number - the probe compiles with musl (Alpine's C library)"
+    else
+        echo "not ok $number - the probe with musl"
+        failed=1
+    fi
     return $failed
+}
+
+# Objects only: there is no libcrypto for musl here to link with.
+compile_with_musl() {
+    local source
+    mkdir -p "$work/musl"
+    for source in src/probe/*.c src/protocol/*.c; do
+        musl-gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 \
+            -idirafter /usr/include -idirafter "/usr/include/$(uname -m)-linux-gnu" \
+            -c -o "$work/musl/$(basename "$source" .c).o" "$source" || return 1
+    done
 }
 
 make_in() { (cd "$1" && shift && "${MAKE:-make}" --no-print-directory "$@"); }
