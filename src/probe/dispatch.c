@@ -1,7 +1,8 @@
 /*
  * dispatch.c: the way of a request through the workers.
  *
- *     ROOT, LIST         run                              answer
+ *     ROOT, LIST,
+ *     REMOVE             run                              answer
  *     CHECK, HASH,
  *     DISCOVER           open    each step    compare     answer
  *                                             compare     confirm each step    answer
@@ -18,6 +19,7 @@
 #include "dispatch.h"
 #include "hash.h"
 #include "listing.h"
+#include "remove.h"
 #include "root.h"
 
 typedef struct Task Task;
@@ -117,6 +119,16 @@ run_list(MpJob *job, uint32_t index, MpScratch *scratch)
 	(void) index;
 	(void) scratch;
 	task->shortage = mp_listing_write(&task->request, &task->answer);
+}
+
+static void
+run_remove(MpJob *job, uint32_t index, MpScratch *scratch)
+{
+	Task	   *task = (Task *) job;
+
+	(void) index;
+	(void) scratch;
+	task->shortage = mp_remove_write(&task->request, &task->answer);
 }
 
 static void
@@ -359,6 +371,8 @@ mp_dispatch(const MpDispatch *dispatch, MpRequest *request)
 		submit(task, 1, run_open, done_open);
 	else if (task->request.type == MP_LIST)
 		submit(task, 1, run_list, done_simple);
+	else if (task->request.type == MP_REMOVE)
+		submit(task, 1, run_remove, done_simple);
 	else
 		submit(task, 1, run_root, done_simple);
 }

@@ -30,6 +30,8 @@ enum
 	RULE_PATH_BENEATH = 1,
 	READ_FILE = 1 << 2,
 	READ_FOLDER = 1 << 3,
+	REMOVE_FILE = 1 << 5,
+	MAKE_FILE = 1 << 8,			/* what a rename within a folder asks for besides */
 
 	ABI_REFER = 2,
 	ABI_TRUNCATE = 3,
@@ -179,7 +181,7 @@ allow(int ruleset, int fd, uint64_t rights)
 }
 
 static void
-allow_roots(int ruleset, const MpStr *paths, uint32_t n)
+allow_roots(int ruleset, const MpStr *paths, uint32_t n, uint64_t rights)
 {
 	Opening    *opening = begin_opening(paths, n);
 	bool		last;
@@ -193,7 +195,7 @@ allow_roots(int ruleset, const MpStr *paths, uint32_t n)
 	{
 		if (opening->each[i].fd < 0)
 			continue;
-		allow(ruleset, opening->each[i].fd, READ_FILE | READ_FOLDER);
+		allow(ruleset, opening->each[i].fd, rights);
 		close(opening->each[i].fd);
 	}
 	last = opening->pending == 0;
@@ -246,8 +248,9 @@ create_ruleset(int abi)
 }
 
 int
-mp_landlock_confine(const MpStr *paths, uint32_t n)
+mp_landlock_confine(const MpStr *paths, uint32_t n, bool removes)
 {
+	uint64_t	rights = READ_FILE | READ_FOLDER | (removes ? REMOVE_FILE | MAKE_FILE : 0);
 	int			abi = (int) syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
 	int			ruleset;
 	bool		confined = false;
@@ -261,7 +264,7 @@ mp_landlock_confine(const MpStr *paths, uint32_t n)
 	fcntl(ruleset, F_SETFD, FD_CLOEXEC);
 	if (allow_mountinfo(ruleset))
 	{
-		allow_roots(ruleset, paths, n);
+		allow_roots(ruleset, paths, n, rights);
 		/* The kernel wants this of whoever isn't root. */
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		confined = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;

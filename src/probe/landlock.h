@@ -11,11 +11,12 @@
 #include "request.h"
 
 /*
- * Confines this thread, and every thread it starts from now on, to reading below the paths.
+ * Confines this thread, and every thread it starts from now on, to reading below the paths; with
+ * `removes` also to renaming and removing files there.
  * Returns the ABI of the kernel's Landlock, or 0: nothing was given up.  Takes no longer than a
  * fraction of a second: a path that can't be opened by then is left out, and what lies below it
  * can't be read.
  */
-extern int	mp_landlock_confine(const MpStr *paths, uint32_t n);
+extern int	mp_landlock_confine(const MpStr *paths, uint32_t n, bool removes);
 
 #endif							/* MP_LANDLOCK_H */

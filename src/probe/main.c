@@ -23,6 +23,7 @@
  *     discover.c    DISCOVER: what lies in folders below a guarded root
  *     glob.c        names against patterns
  *     listing.c     LIST: the names in one folder
+ *     remove.c      REMOVE: files set aside, put back or removed, where HELLO allows it
  *     root.c        ROOT: what a root is and what is mounted below it
  *     mountinfo.c   the kernel's table of mounts
  *     mounts.c      a fingerprint of what is mounted below a root

@@ -15,7 +15,8 @@ enum
 	LEAST_STR = 4,				/* bytes that an empty string takes in a message */
 	LEAST_NAME = 1 + LEAST_STR,
 	LEAST_DIRECTORY = LEAST_STR + 4 + 4,
-	LEAST_FOLDER = LEAST_STR + 4 + 4
+	LEAST_FOLDER = LEAST_STR + 4 + 4,
+	LEAST_REMOVAL = 3 * LEAST_STR + 1 + 8 + 8
 };
 
 /* An absolute path. */
@@ -224,12 +225,52 @@ read_place_and_path(MpReader *r, MpRequest *request)
 	return err;
 }
 
+static void
+read_removal(MpReader *r, MpRemoval *removal)
+{
+	removal->folder = mp_read_str(r, MP_MAX_PATH);
+	removal->name = mp_read_str(r, MP_MAX_PATH);
+	removal->aside = mp_read_str(r, MP_MAX_PATH);
+	removal->expected = mp_read_u8(r);
+	removal->size = mp_read_u64(r);
+	removal->mtime_ns = mp_read_i64(r);
+	if (removal->expected != MP_SAME && removal->expected != MP_OLDER)
+		r->bad = true;
+}
+
+static int
+read_remove(MpReader *r, MpRequest *request)
+{
+	int			err = read_place_and_path(r, request);
+
+	if (err != 0)
+		return err;
+	request->act = mp_read_u8(r);
+	request->n_removals = mp_read_count(r, LEAST_REMOVAL);
+	if (r->bad || request->act < MP_SET_ASIDE || request->act > MP_DROP)
+		return EBADMSG;
+	request->removals = calloc((size_t) request->n_removals + 1, sizeof(*request->removals));
+	if (request->removals == NULL)
+		return ENOMEM;
+	for (uint32_t i = 0; i < request->n_removals; i++)
+		read_removal(r, &request->removals[i]);
+	return r->bad ? EBADMSG : 0;
+}
+
 static int
 read_hello(MpReader *r, MpRequest *request)
 {
+	uint8_t		removes;
+	int			err;
+
 	request->idle_ms = mp_read_u32(r);
 	request->threads = mp_read_u32(r);
-	return read_roots(r, &request->confined, &request->n_confined);
+	err = read_roots(r, &request->confined, &request->n_confined);
+	if (err != 0)
+		return err;
+	removes = mp_read_u8(r);
+	request->removes = removes != 0;
+	return r->bad || removes > 1 ? EBADMSG : 0;
 }
 
 static int
@@ -248,6 +289,8 @@ read_request(MpReader *r, MpRequest *request)
 			return read_hash(r, request);
 		case MP_DISCOVER:
 			return read_discover(r, request);
+		case MP_REMOVE:
+			return read_remove(r, request);
 		default:
 			return EBADMSG;
 	}
@@ -284,6 +327,12 @@ terminate_all(MpRequest *request)
 	terminate_each(request->markers.list, request->markers.n);
 	for (uint32_t i = 0; i < request->n_folders; i++)
 		terminate_each(&request->folders[i].path, 1);
+	for (uint32_t i = 0; i < request->n_removals; i++)
+	{
+		terminate(request->removals[i].folder.data, request->removals[i].folder.length);
+		terminate(request->removals[i].name.data, request->removals[i].name.length);
+		terminate(request->removals[i].aside.data, request->removals[i].aside.length);
+	}
 }
 
 int
@@ -318,6 +367,7 @@ mp_request_free(MpRequest *request)
 	free(request->globs.list);
 	free(request->markers.list);
 	free(request->folders);
+	free(request->removals);
 	free(request->payload);
 	memset(request, 0, sizeof(*request));
 }
@@ -340,16 +390,15 @@ mp_path_is_sound(const char *path)
 }
 
 bool
+mp_component_is_sound(const char *name)
+{
+	return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+		strchr(name, '/') == NULL && strlen(name) <= MP_MAX_NAME;
+}
+
+bool
 mp_name_is_sound(const MpEntry *entry, uint16_t *err)
 {
-	const char *name = entry->name;
-
-	*err = 0;
-	if (entry->length > MP_MAX_NAME)
-	{
-		*err = ENAMETOOLONG;
-		return false;
-	}
-	return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-		strchr(name, '/') == NULL;
+	*err = entry->length > MP_MAX_NAME ? ENAMETOOLONG : 0;
+	return mp_component_is_sound(entry->name);
 }

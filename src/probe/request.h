@@ -76,6 +76,19 @@ typedef struct MpStrings
 	uint32_t	n;
 } MpStrings;
 
+/* One file of a REMOVE, and what became of it. */
+typedef struct MpRemoval
+{
+	MpStr		folder;
+	MpStr		name;
+	MpStr		aside;			/* its name when set aside */
+	uint8_t		expected;		/* MpExpected */
+	uint64_t	size;
+	int64_t		mtime_ns;
+	uint8_t		outcome;		/* MpOutcome */
+	uint16_t	err;
+} MpRemoval;
+
 typedef struct MpPlace
 {
 	MpStr		root;
@@ -95,6 +108,7 @@ typedef struct MpRequest
 	uint32_t	threads;
 	MpStr	   *confined;		/* what may be read; none: anything */
 	uint32_t	n_confined;
+	bool		removes;
 
 	/* All others */
 	MpPlace		place;
@@ -108,7 +122,7 @@ typedef struct MpRequest
 	size_t		room;			/* entries there is memory for */
 	uint32_t	n_identities;
 
-	/* ROOT: the marker's name; LIST: a folder's path below the root */
+	/* ROOT, REMOVE: the marker's name; LIST: a folder's path below the root */
 	MpStr		path;
 
 	/* HASH */
@@ -121,6 +135,11 @@ typedef struct MpRequest
 	MpStrings	markers;
 	MpFolder   *folders;
 	uint32_t	n_folders;
+
+	/* REMOVE */
+	uint8_t		act;			/* MpAct */
+	MpRemoval  *removals;
+	uint32_t	n_removals;
 } MpRequest;
 
 /*
@@ -134,7 +153,9 @@ extern void mp_request_free(MpRequest *request);
 
 /* Relative, without ".." and not longer than the kernel takes: fit to be looked up below a root. */
 extern bool mp_path_is_sound(const char *path);
-/* One component that may stand in a directory; on false *err is 0 or ENAMETOOLONG. */
+/* One component that may stand in a directory. */
+extern bool mp_component_is_sound(const char *name);
+/* The same of an entry; on false *err is 0 or ENAMETOOLONG. */
 extern bool mp_name_is_sound(const MpEntry *entry, uint16_t *err);
 
 #endif							/* MP_REQUEST_H */

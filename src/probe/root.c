@@ -138,9 +138,8 @@ describe(const MpGuard *guard, char *canonical, size_t size, uint64_t *mount_id,
 	return mp_judge_errno(err).fate == MP_FATE_SHORTAGE ? err : 0;
 }
 
-/* Looks for the marker, a file by which a person tells the root from the place it is mounted on. */
-static void
-look_for_marker(MpGuard *guard, const char *name)
+void
+mp_root_look_for_marker(MpGuard *guard, const char *name)
 {
 	struct statx st;
 	bool		sound = strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
@@ -169,7 +168,7 @@ mp_root_write(const MpRequest *request, MpWriter *w)
 	{
 		err = describe(&guard, canonical, sizeof(canonical), &mount_id, &mounts);
 		if (request->path.length > 0)
-			look_for_marker(&guard, request->path.data);
+			mp_root_look_for_marker(&guard, request->path.data);
 	}
 	/* A root that changed meanwhile is said to have changed, whatever its marker did. */
 	if (guard.tree.fd >= 0 && guard.shortage == 0)

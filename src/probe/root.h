@@ -12,4 +12,10 @@
  */
 extern int	mp_root_write(const MpRequest *request, MpWriter *w);
 
+/*
+ * Looks for the marker, a file by which a person tells the root from the place it is mounted on; the
+ * guard's report says so when it isn't there.
+ */
+extern void mp_root_look_for_marker(MpGuard *guard, const char *name);
+
 #endif							/* MP_ROOT_H */

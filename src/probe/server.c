@@ -48,6 +48,7 @@ typedef struct Server
 	MpMailbox	mailbox;		/* these two are all that workers touch */
 	MpRecall	recall;
 	bool		greeted;
+	MpRequest	hello;			/* what may be removed */
 	uint32_t	idle_ms;
 
 	/* Requests taken in and not yet answered on the wire, oldest first. */
@@ -106,18 +107,36 @@ leave(Server *server, MpBye status, const char *what)
 	server->leave_at = now_ms() + FAREWELL_MS;
 }
 
-static void
-greet(Server *server, const MpRequest *hello)
+/* REMOVE only where HELLO allowed it, whatever the kernel would let us do. */
+static bool
+is_allowed(const Server *server, const MpRequest *request)
 {
+	const MpRequest *hello = &server->hello;
+
+	if (request->type != MP_REMOVE)
+		return true;
+	for (uint32_t i = 0; hello->removes && i < hello->n_confined; i++)
+		if (strcmp(hello->confined[i].data, request->place.root.data) == 0)
+			return true;
+	return false;
+}
+
+/* Takes the request over: its paths are needed for as long as the server runs. */
+static void
+greet(Server *server, MpRequest *request)
+{
+	const MpRequest *hello = &server->hello;
 	MpWriter	message;
 	int			abi = 0;
 
+	server->hello = *request;
+	memset(request, 0, sizeof(*request));
 	server->greeted = true;
 	server->idle_ms = hello->idle_ms;
 	/* The workers start with the first job, and have the rights that this thread has then. */
 	mp_workers_start(&server->workers, hello->threads);
 	if (hello->n_confined > 0)
-		abi = mp_landlock_confine(hello->confined, hello->n_confined);
+		abi = mp_landlock_confine(hello->confined, hello->n_confined, hello->removes);
 	server->dispatch.workers = &server->workers;
 	server->dispatch.recall = &server->recall;
 	server->dispatch.answer = mp_mailbox_put;
@@ -185,7 +204,7 @@ receive(Server *server, const MpHeader *header, unsigned char *payload)
 	}
 	if (payload != NULL)
 		err = mp_request_parse(&request, header->type, header->request, payload, header->length);
-	if (err == EBADMSG)
+	if (err == EBADMSG || (err == 0 && !is_allowed(server, &request)))
 		leave(server, MP_BYE_MALFORMED, "a request that the protocol doesn't allow");
 	else if (hello && err == 0)
 		greet(server, &request);

@@ -242,7 +242,7 @@ serve(const Service *service, int session)
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	mp_probe_confine();
 	mp_serve_only(service->roots, service->n_roots);
-	(void) mp_landlock_confine(service->roots, service->n_roots);
+	(void) mp_landlock_confine(service->roots, service->n_roots, false);
 	mp_confine_start();
 	_exit(mp_server_run(session));
 }

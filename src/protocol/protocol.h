@@ -17,9 +17,10 @@
  *
  * Requests and answers
  *
- *   HELLO     u32 idle_ms | u32 threads | u32 n | n x str absolute path
+ *   HELLO     u32 idle_ms | u32 threads | u32 n | n x str absolute path | u8 removes
  *             First message, once; idle_ms 0: never idle out.  n > 0: the probe gives up the right to
  *             read anything but what lies below these paths, where the kernel lets it (Landlock).
+ *             removes 1: REMOVE is allowed, with one of these paths as its root; 0: it breaks a rule.
  *   -> HELLO  u32 pid of the probe | u8 Landlock's ABI (0: not confined)
  *
  *   ROOT      place | str name of the marker file ("": none)
@@ -71,6 +72,15 @@
  *             is: ask for the folder alone, or in more parts.  unread: entries that gave an error)
  *     entry   u8 kind (MP_ENTRY_...) | str name | (of files) identity
  *
+ *   REMOVE    place | str name of the marker file | u8 act (MpAct)
+ *             | u32 n | n x (str folder below the root | str name | str name when set aside
+ *             | u8 expected (MpExpected) | u64 size | i64 mtime ns)
+ *   -> REMOVE root report | u32 n | n x (u8 outcome (MpOutcome) | u16 errno)
+ *             Only regular files are touched, never through a symbolic link, never on another file
+ *             system than the root's.  Asked again after an accident, it answers the same.  When the
+ *             root report isn't "present" because the root or its marker wasn't found, nothing was
+ *             touched and every outcome is MP_OUT_OF_REACH.
+ *
  *   -> PROGRESS  u64 operations finished since the probe started
  *   -> SHORTAGE  u16 errno | str what       the probe's own lack of memory or descriptors: the
  *                                           request is dropped and nothing may be concluded from it
@@ -111,6 +121,7 @@ typedef enum MpMessageType
 	MP_HASH = 4,
 	MP_LIST = 5,
 	MP_DISCOVER = 6,
+	MP_REMOVE = 12,
 	MP_PROGRESS = 64,
 	MP_SHORTAGE = 65,
 	MP_BYE = 66
@@ -196,6 +207,31 @@ typedef enum MpEntryKind
 	MP_ENTRY_FILE_LINK = 3,		/* a symbolic link to a regular file */
 	MP_ENTRY_FOLDER_LINK = 4
 } MpEntryKind;
+
+/* What REMOVE does with a file.  Setting aside comes first; the other two follow. */
+typedef enum MpAct
+{
+	MP_SET_ASIDE = 1,			/* renames it within its folder, if it is the file expected */
+	MP_PUT_BACK = 2,			/* gives it its name back, unless another has that name by now */
+	MP_DROP = 3					/* removes it */
+} MpAct;
+
+/* By what a file is known before it is set aside. */
+typedef enum MpExpected
+{
+	MP_SAME = 1,				/* it has this size and modification time */
+	MP_OLDER = 2				/* it was last modified before this time */
+} MpExpected;
+
+typedef enum MpOutcome
+{
+	MP_DONE = 0,
+	MP_ABSENT = 1,				/* no such file, or no such folder */
+	MP_OTHER_FILE = 2,			/* it isn't the one expected */
+	MP_NO_FILE = 3,				/* not a regular file; a link on the way; no fit name */
+	MP_OUT_OF_REACH = 4,		/* see errno */
+	MP_NAME_TAKEN = 5			/* put back: another has the name, so this one was removed */
+} MpOutcome;
 
 typedef struct MpIdentity
 {

@@ -115,12 +115,24 @@ read_list(MpReader *r)
 }
 
 static void
+read_removed(MpReader *r)
+{
+	uint32_t	n = mp_read_count(r, 3);
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		mp_read_u8(r);
+		mp_read_u16(r);
+	}
+}
+
+static void
 read_answer(MpReader *r, uint8_t type)
 {
 	MpRootReport report;
 
 	if (type == MP_CHECK || type == MP_ROOT || type == MP_HASH || type == MP_LIST ||
-		type == MP_DISCOVER)
+		type == MP_DISCOVER || type == MP_REMOVE)
 		mp_read_root_report(r, &report);
 	if (type == MP_CHECK)
 		read_check(r);
@@ -132,6 +144,8 @@ read_answer(MpReader *r, uint8_t type)
 		read_list(r);
 	else if (type == MP_DISCOVER)
 		read_discover(r);
+	else if (type == MP_REMOVE)
+		read_removed(r);
 	else if (type == MP_PROGRESS)
 		mp_read_u64(r);
 	else if (type == MP_HELLO)

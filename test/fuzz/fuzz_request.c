@@ -85,6 +85,15 @@ check_whole(const MpRequest *request)
 			abort();
 		first += directory->count;
 	}
+	for (uint32_t i = 0; i < request->n_removals; i++)
+	{
+		const MpRemoval *removal = &request->removals[i];
+
+		check_text(removal->folder.data, removal->folder.length);
+		check_text(removal->name.data, removal->name.length);
+		check_text(removal->aside.data, removal->aside.length);
+		mp_component_is_sound(removal->name.data);
+	}
 	if (first != request->n_entries)
 		abort();
 	check_entries(request);

@@ -189,6 +189,13 @@ client_hello(Client *client, uint32_t idle_ms, uint32_t threads)
 int
 client_hello_confined(Client *client, uint32_t idle_ms, uint32_t threads, const char *root)
 {
+	return client_hello_removes(client, idle_ms, threads, root, false);
+}
+
+int
+client_hello_removes(Client *client, uint32_t idle_ms, uint32_t threads, const char *root,
+					 bool removes)
+{
 	int			abi;
 	Message		message = {0};
 	MpWriter	w;
@@ -201,6 +208,7 @@ client_hello_confined(Client *client, uint32_t idle_ms, uint32_t threads, const 
 	mp_write_u32(&w, root != NULL);
 	if (root != NULL)
 		mp_write_str(&w, root, strlen(root));
+	mp_write_u8(&w, removes);
 	client_send_message(client, &w);
 	client_answer(client, &message);
 	mp_read_start(&r, message.payload, message.header.length);

@@ -31,6 +31,10 @@ extern void client_hello(Client *client, uint32_t idle_ms, uint32_t threads);
 extern int	client_hello_confined(Client *client, uint32_t idle_ms, uint32_t threads,
 								  const char *root);
 
+/* The same with the right to remove files below the folder. */
+extern int	client_hello_removes(Client *client, uint32_t idle_ms, uint32_t threads,
+								 const char *root, bool removes);
+
 extern void client_send(const Client *client, const void *data, size_t length);
 /* Ends a message in the making, sends and frees it. */
 extern void client_send_message(const Client *client, MpWriter *w);

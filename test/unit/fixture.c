@@ -184,6 +184,26 @@ ask_discover(Ask *ask, const char *root, const char *glob, const char *marker, c
 }
 
 void
+ask_remove(Ask *ask, const char *root, const char *marker, uint8_t act, uint32_t n)
+{
+	ask_place_and_path(ask, MP_REMOVE, root, marker);
+	mp_write_u8(&ask->w, act);
+	mp_write_u32(&ask->w, n);
+}
+
+void
+ask_removal(Ask *ask, const char *folder, const char *name, const char *aside, uint8_t expected,
+			uint64_t size, int64_t mtime_ns)
+{
+	mp_write_str(&ask->w, folder, strlen(folder));
+	mp_write_str(&ask->w, name, strlen(name));
+	mp_write_str(&ask->w, aside, strlen(aside));
+	mp_write_u8(&ask->w, expected);
+	mp_write_u64(&ask->w, size);
+	mp_write_i64(&ask->w, mtime_ns);
+}
+
+void
 ask_check(Ask *ask, const char *root, int n_others, const char *const *others)
 {
 	ask_place(ask, MP_CHECK, root, n_others, others);

@@ -39,6 +39,10 @@ extern void ask_discover(Ask *ask, const char *root, const char *glob, const cha
 						 const char *folder);
 /* A ROOT with its marker, a LIST with its folder. */
 extern void ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path);
+/* A REMOVE of n files, each to be given with ask_removal. */
+extern void ask_remove(Ask *ask, const char *root, const char *marker, uint8_t act, uint32_t n);
+extern void ask_removal(Ask *ask, const char *folder, const char *name, const char *aside,
+						uint8_t expected, uint64_t size, int64_t mtime_ns);
 extern void ask_check(Ask *ask, const char *root, int n_others, const char *const *others);
 extern void ask_directory(Ask *ask, const char *path);
 /* Which sitting a CHECK is of (0 unless said), how many names of the last directory are to come. */

@@ -280,6 +280,7 @@ greet(Client *client)
 	mp_write_u32(&w, 1);
 	mp_write_u32(&w, 1);
 	mp_write_str(&w, root, strlen(root));
+	mp_write_u8(&w, 0);
 	client_send_message(client, &w);
 }
 

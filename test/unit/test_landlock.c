@@ -48,7 +48,7 @@ confined_child(int abi)
 	MpStr		paths[] = {string(root), string(fixture_path(top, "gone"))};
 	int			broken = 0;
 
-	if (mp_landlock_confine(paths, 2) != abi)
+	if (mp_landlock_confine(paths, 2, false) != abi)
 		return 1;
 	if (opening(fixture_path(root, "a.jpg"), O_RDONLY) != 0 ||
 		opening(root, O_RDONLY | O_DIRECTORY) != 0 ||

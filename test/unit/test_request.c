@@ -59,6 +59,7 @@ test_every_length(void)
 	mp_write_u32(&w, 2);
 	mp_write_str(&w, "/data", 5);
 	mp_write_str(&w, "/mnt/a", 6);
+	mp_write_u8(&w, 1);
 	test_lengths(&w, MP_HELLO, "HELLO");
 
 	ask_place(&ask, MP_ROOT, "/data", 2, others);
@@ -86,6 +87,11 @@ test_every_length(void)
 	test_lengths(&ask.w, MP_DISCOVER, "DISCOVER");
 	ask_discover(&ask, "/data", "", "", "");
 	test_lengths(&ask.w, MP_DISCOVER, "DISCOVER of the root itself, nothing left out");
+
+	ask_remove(&ask, "/data", ".marker", MP_SET_ASIDE, 2);
+	ask_removal(&ask, "2019/may", "a.webp", ".aside", MP_SAME, 17, 4);
+	ask_removal(&ask, "", "b.webp", ".aside2", MP_OLDER, 0, -1);
+	test_lengths(&ask.w, MP_REMOVE, "REMOVE");
 }
 
 static void
@@ -118,6 +124,15 @@ test_refused(void)
 	ask_discover(&ask, "/data", "", "", "a");
 	mp_write_u32_at(&ask.w, ask.w.length - 8, 1);
 	is(parse_whole(&ask.w, MP_DISCOVER), EBADMSG, "part 1 of 1 (from 0) is refused");
+	mp_write_free(&ask.w);
+
+	ask_remove(&ask, "/data", ".marker", 9, 0);
+	is(parse_whole(&ask.w, MP_REMOVE), EBADMSG, "an unknown act is refused");
+	mp_write_free(&ask.w);
+
+	ask_remove(&ask, "/data", ".marker", MP_DROP, 1);
+	ask_removal(&ask, "", "b.webp", ".aside2", 0, 0, 0);
+	is(parse_whole(&ask.w, MP_REMOVE), EBADMSG, "a file known by nothing is refused");
 	mp_write_free(&ask.w);
 
 	ask_place(&ask, MP_PROGRESS, "/data", 0, NULL);
