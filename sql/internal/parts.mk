@@ -6,4 +6,6 @@ SQL_INTERNAL = \
 	sql/internal/twins.sql \
 	sql/internal/record.sql \
 	sql/internal/moves.sql \
-	sql/internal/job.sql
+	sql/internal/job.sql \
+	sql/internal/derived.sql \
+	sql/internal/drain.sql

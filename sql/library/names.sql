@@ -11,7 +11,7 @@ BEGIN
 	names := jsonb_build_object(
 		'=', 'OPERATOR(pg_catalog.=)', '<>', 'OPERATOR(pg_catalog.<>)',
 		'>', 'OPERATOR(pg_catalog.>)', '<', 'OPERATOR(pg_catalog.<)',
-		'shape', mapping -> 'shape', 'text', 'pg_catalog.text');
+		'shape', mapping -> 'shape', 'derived', mapping -> 'derived', 'text', 'pg_catalog.text');
 	SELECT names || COALESCE(jsonb_object_agg(part.key,
 	           format('%I.%I', mapping ->> 'schema', part.value ->> 'name')), '{}')
 	  INTO names

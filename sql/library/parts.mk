@@ -16,6 +16,7 @@ SQL_LIBRARY = \
 	sql/library/claimed.sql \
 	sql/library/add.sql \
 	sql/library/job.sql \
+	sql/library/derived.sql \
 	sql/library/preset_librephotos.sql \
 	sql/library/preset_immich.sql \
 	sql/library/preset_standalone.sql \

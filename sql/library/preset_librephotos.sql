@@ -22,6 +22,16 @@ AS $$
 			          "type": "type", "missing": "missing"}}'::jsonb,
 			'link', '{"name": "api_photo_files",
 			          "columns": {"photo": "photo_id", "file": "file_id"}}'::jsonb,
+			-- Thumbnails have a table of their own since 2026.
+			'derived_photo', jsonb_build_object('name', 'api_photo', 'columns', jsonb_build_object(
+				'photo', COALESCE(missing_photos.contract_key(
+					library_schema, 'api_photo', 'api_photo_files', 'photo_id'), 'id'),
+				'hash', 'image_hash'), 'optional', thumbnails),
+			'derived_thumbnail', jsonb_build_object('name', 'api_thumbnail', 'if_present', true,
+				'columns', '{"photo": "photo_id"}'::jsonb, 'optional', thumbnails),
+			'derived_face', '{"name": "api_face", "if_present": true,
+			                  "columns": {"photo": "photo_id", "image": "image"}}'::jsonb,
+			'derived_file', '{"name": "api_file", "columns": {"path": "path"}}'::jsonb,
 			'job', '{"name": "api_longrunningjob", "if_present": true,
 			         "columns": {"key": "job_id", "type": "job_type", "owner": "started_by_id",
 			                     "finished": "finished", "failed": "failed", "queued": "queued_at",
@@ -33,7 +43,16 @@ AS $$
 		'job_types', '{"scan": "14", "delete": "5"}'::jsonb,
 		-- A file's key is the MD5 of its content and then its owner's id.
 		'digest', '{"algorithm": "md5", "length": 32}'::jsonb,
-		'owner_in_key', 33)
+		'owner_in_key', 33,
+		-- What lies in MEDIA_ROOT under a name made of image_hash.
+		'derived', '{"base": "/protected_media", "patterns": [
+			"thumbnails_big/%s.webp",
+			"square_thumbnails/%s.webp", "square_thumbnails/%s.mp4",
+			"square_thumbnails_small/%s.webp", "square_thumbnails_small/%s.mp4",
+			"embedded_media/%s_1.mp4", "embedded_media/%s_motion.mp4",
+			"transcoded/%s.mp4"]}'::jsonb)
+	  FROM (SELECT '{"big": "thumbnail_big", "square": "square_thumbnail",
+	                 "small": "square_thumbnail_small"}'::jsonb AS thumbnails) AS columns
 $$;
 COMMENT ON FUNCTION missing_photos.preset_librephotos IS
 	'what a LibrePhotos library looks like';

@@ -18,6 +18,9 @@ AS $$
 			         "type": "type", "missing": "missing", "size": "size"}},
 			"link": {"name": "photo_files",
 			         "columns": {"owner": "owner", "photo": "photo", "file": "file"}},
+			"derived_photo": {"name": "photos", "columns": {"photo": "id", "hash": "id"}},
+			"derived_face": {"name": "faces", "if_present": true,
+			                 "columns": {"photo": "photo", "image": "image"}},
 			"job": {"name": "jobs",
 			        "columns": {"key": "id", "type": "kind", "owner": "owner",
 			                    "finished": "finished", "failed": "failed",
@@ -29,7 +32,8 @@ AS $$
 		"job_types": {"scan": "scan", "delete": "delete"},
 		"digest": {"algorithm": "md5", "length": 32},
 		"owner_in_key": 33,
-		"makes_photos": true
+		"makes_photos": true,
+		"derived": {"base": "/derived", "patterns": ["thumbnails/%s.webp"]}
 	}'::jsonb
 $$;
 COMMENT ON FUNCTION missing_photos.preset_standalone IS 'what our own tables look like';

@@ -5,4 +5,5 @@ SQL_SURFACE = \
 	sql/surface/moves.sql \
 	sql/surface/media.sql \
 	sql/surface/views.sql \
+	sql/surface/derived.sql \
 	sql/surface/privileges.sql

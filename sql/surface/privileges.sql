@@ -78,3 +78,8 @@ GRANT EXECUTE ON FUNCTION missing_photos.add_root(text, text, text) TO pg_read_s
 GRANT EXECUTE ON FUNCTION missing_photos.accept_root(text) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.drop_root(text) TO pg_read_server_files;
 GRANT SELECT ON missing_photos.roots TO pg_read_server_files;
+GRANT USAGE ON SCHEMA missing_photos TO pg_write_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.add_derived_root(text, text, text) TO pg_write_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.remove_derived_root(text) TO pg_write_server_files;
+GRANT EXECUTE ON PROCEDURE missing_photos.drain_deletions(integer) TO pg_write_server_files;
+GRANT SELECT ON missing_photos.derived_roots, missing_photos.deletions TO pg_write_server_files;

@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+#include "add_root.h"
 #include "probe_client.h"
 #include "reasons.h"
 #include "root_facts.h"
@@ -26,8 +27,8 @@
 PG_FUNCTION_INFO_V1(missing_photos_add_root);
 PG_FUNCTION_INFO_V1(missing_photos_accept_root);
 
-static char *
-path_argument(FunctionCallInfo fcinfo, int argument, const char *name)
+char *
+root_path_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 {
 	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(argument));
 
@@ -41,8 +42,8 @@ path_argument(FunctionCallInfo fcinfo, int argument, const char *name)
 	return path;
 }
 
-static void
-ask_facts(const char *server_path, const char *marker, RootFacts *facts)
+void
+root_ask_facts(const char *server_path, const char *marker, RootFacts *facts)
 {
 	if (!root_ask(server_path, marker, facts))
 		ereport(ERROR,
@@ -62,8 +63,8 @@ ask_facts(const char *server_path, const char *marker, RootFacts *facts)
 						 "in a container it must be mounted there, read-only will do.")));
 }
 
-static bool
-lies_within(const char *path, const char *folder)
+bool
+root_lies_within(const char *path, const char *folder)
 {
 	size_t		length = strlen(folder);
 
@@ -81,9 +82,9 @@ refuse_overlap(const RootFacts *facts, const char *folder)
 		(theirs.report.reason == MP_ROOT_ABSENT ||
 		 (theirs.report.reason == MP_NO_PERMISSION && setting_probe_socket[0] != '\0')))
 		return;
-	ask_facts(folder, NULL, &theirs);
-	if (lies_within(facts->canonical, theirs.canonical) ||
-		lies_within(theirs.canonical, facts->canonical))
+	root_ask_facts(folder, NULL, &theirs);
+	if (root_lies_within(facts->canonical, theirs.canonical) ||
+		root_lies_within(theirs.canonical, facts->canonical))
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("root \"%s\" overlaps the server's own files in \"%s\"",
@@ -112,8 +113,8 @@ refuse_configuration(const RootFacts *facts)
 	}
 }
 
-static void
-refuse_server_files(const RootFacts *facts)
+void
+root_refuse_server_files(const RootFacts *facts)
 {
 	Arguments	none = {0};
 	uint64		n;
@@ -163,14 +164,13 @@ register_root(const char *app_path, const char *server_path, const char *marker)
 	RootFacts	facts;
 
 	probe_confine(0, NULL);
-	ask_facts(server_path, marker, &facts);
-	refuse_server_files(&facts);
+	root_ask_facts(server_path, marker, &facts);
+	root_refuse_server_files(&facts);
 	store_root(app_path, server_path, marker, &facts);
 }
 
-/* A marker is the name of a file directly in the root. */
-static char *
-marker_argument(FunctionCallInfo fcinfo, int argument)
+char *
+root_marker_argument(FunctionCallInfo fcinfo, int argument)
 {
 	char	   *marker;
 
@@ -203,9 +203,9 @@ missing_photos_add_root(PG_FUNCTION_ARGS)
 	char	   *marker;
 
 	require_app_path(fcinfo);
-	app_path = path_argument(fcinfo, 0, "app_path");
-	server_path = PG_ARGISNULL(1) ? app_path : path_argument(fcinfo, 1, "server_path");
-	marker = marker_argument(fcinfo, 2);
+	app_path = root_path_argument(fcinfo, 0, "app_path");
+	server_path = PG_ARGISNULL(1) ? app_path : root_path_argument(fcinfo, 1, "server_path");
+	marker = root_marker_argument(fcinfo, 2);
 	SPI_connect();
 	register_root(app_path, server_path, marker);
 	SPI_finish();
@@ -219,7 +219,7 @@ missing_photos_accept_root(PG_FUNCTION_ARGS)
 	Arguments	a = {0};
 
 	require_app_path(fcinfo);
-	app_path = path_argument(fcinfo, 0, "app_path");
+	app_path = root_path_argument(fcinfo, 0, "app_path");
 	SPI_connect();
 	argument_text(&a, app_path);
 	call_as_owner("SELECT server_path, marker FROM missing_photos.registered_root"

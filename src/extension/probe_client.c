@@ -184,8 +184,8 @@ enqueue(ProbeRequest *request)
 		sending = request;
 }
 
-void
-probe_confine(int n, const char *const *paths)
+static void
+set_terms(int n, const char *const *paths, bool removes)
 {
 	if (n_outstanding > 0)
 		ereport(ERROR,
@@ -193,8 +193,20 @@ probe_confine(int n, const char *const *paths)
 				 errmsg("a scan of this session is reading the disk"),
 				 errhint("A trigger, policy or view that the scan itself runs can't call functions "
 						 "that read the disk.")));
-	if (terms_set(n, paths))
+	if (terms_set(n, paths, removes))
 		probe_abandon();
+}
+
+void
+probe_confine(int n, const char *const *paths)
+{
+	set_terms(n, paths, false);
+}
+
+void
+probe_confine_removing(int n, const char *const *paths)
+{
+	set_terms(n, paths, true);
 }
 
 bool

@@ -35,6 +35,9 @@ extern void probe_client_init(void);
  */
 extern void probe_confine(int n, const char *const *paths);
 
+/* The same for a probe that may also remove files there (REMOVE of protocol.h): the drainer's. */
+extern void probe_confine_removing(int n, const char *const *paths);
+
 /*
  * Remembers a number under a name for as long as this probe lives; false when another number was
  * remembered before.

@@ -12,6 +12,7 @@ static char *socket_kept = NULL;
 static int	n_paths = 0;
 static char *paths_kept = NULL;
 static size_t paths_length = 0;
+static bool may_remove = false;
 
 typedef struct Memory
 {
@@ -23,7 +24,7 @@ static Memory memories[64];
 static int	n_memories = 0;
 
 bool
-terms_set(int n, const char *const *paths)
+terms_set(int n, const char *const *paths, bool removes)
 {
 	size_t		length = 0;
 	char	   *list;
@@ -34,8 +35,8 @@ terms_set(int n, const char *const *paths)
 	at = list = MemoryContextAlloc(TopMemoryContext, length + 1);
 	for (int i = 0; i < n; i++)
 		at = strcpy(at, paths[i]) + strlen(paths[i]) + 1;
-	if (paths_kept != NULL && n == n_paths && length == paths_length && memcmp(list, paths_kept, length) == 0 &&
-		strcmp(setting_probe_socket, socket_kept) == 0)
+	if (paths_kept != NULL && removes == may_remove && n == n_paths && length == paths_length &&
+		memcmp(list, paths_kept, length) == 0 && strcmp(setting_probe_socket, socket_kept) == 0)
 	{
 		pfree(list);
 		return false;
@@ -49,6 +50,7 @@ terms_set(int n, const char *const *paths)
 	paths_kept = list;
 	paths_length = length;
 	n_paths = n;
+	may_remove = removes;
 	return true;
 }
 
@@ -63,6 +65,7 @@ terms_write(MpWriter *w)
 		mp_write_str(w, at, strlen(at));
 		at += strlen(at) + 1;
 	}
+	mp_write_u8(w, may_remove);
 }
 
 bool

@@ -5,10 +5,10 @@
 #include "protocol/wire.h"
 
 /*
- * Keeps the paths the next probe is confined to; false when they are those already kept, and the
- * probe is still to be found at the same place.
+ * Keeps the paths the next probe is confined to, and whether it may remove files below them; false
+ * when that is already kept, and the probe is still to be found at the same place.
  */
-extern bool terms_set(int n, const char *const *paths);
+extern bool terms_set(int n, const char *const *paths, bool removes);
 
 /* Writes them, as HELLO has them. */
 extern void terms_write(MpWriter *w);
