@@ -20,6 +20,12 @@ mp_serve_only(const MpStr *folders, uint32_t n)
 	limited = true;
 }
 
+bool
+mp_serves_only(void)
+{
+	return limited;
+}
+
 static bool
 lies_within(const char *path, const MpStr *folder)
 {

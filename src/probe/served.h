@@ -8,6 +8,7 @@
 #ifndef MP_SERVED_H
 #define MP_SERVED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../protocol/wire.h"
@@ -17,6 +18,9 @@
  * before any thread is started; the strings must stay.
  */
 extern void mp_serve_only(const MpStr *folders, uint32_t n);
+
+/* Whether that was said: a service looks, and removes nothing. */
+extern bool mp_serves_only(void);
 
 /* Opens a root (O_PATH); -1 with errno EACCES when it isn't served. */
 extern int	mp_open_root(const char *path);

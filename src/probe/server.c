@@ -27,6 +27,7 @@
 #include "landlock.h"
 #include "mailbox.h"
 #include "progress.h"
+#include "served.h"
 #include "server.h"
 #include "stream.h"
 #include "verdict.h"
@@ -115,6 +116,8 @@ is_allowed(const Server *server, const MpRequest *request)
 
 	if (request->type != MP_REMOVE)
 		return true;
+	if (mp_serves_only())
+		return false;
 	for (uint32_t i = 0; hello->removes && i < hello->n_confined; i++)
 		if (strcmp(hello->confined[i].data, request->place.root.data) == 0)
 			return true;

@@ -51,7 +51,7 @@ BEGIN
 	RETURN NULL;
 END
 $$;
-SELECT format('CREATE TRIGGER note_role AFTER INSERT OR UPDATE OR DELETE ON %I.%I FOR EACH STATEMENT EXECUTE FUNCTION t.note_role()',
+SELECT DISTINCT format('CREATE TRIGGER note_role AFTER INSERT OR UPDATE OR DELETE ON %I.%I FOR EACH STATEMENT EXECUTE FUNCTION t.note_role()',
 	:'place', value ->> 'name')
   FROM missing_photos.attached_library CROSS JOIN LATERAL jsonb_each(mapping -> 'tables') \gexec
 SET ROLE contract_app;
