@@ -5,6 +5,10 @@ SQL_INTERNAL = \
 	sql/internal/identity.sql \
 	sql/internal/twins.sql \
 	sql/internal/record.sql \
+	sql/internal/archive.sql \
+	sql/internal/references.sql \
+	sql/internal/deletion_plan.sql \
+	sql/internal/deletion.sql \
 	sql/internal/moves.sql \
 	sql/internal/job.sql \
 	sql/internal/derived.sql \

@@ -8,8 +8,8 @@ AS $$
 	-- In an order in which each function finds those it calls.
 	SELECT ARRAY['owners', 'files', 'photo_files', 'file_rows', 'photo', 'photo_count',
 	             'pointed_files', 'flagged_files', 'counts', 'content', 'lock', 'mark_missing',
-	             'mark_present', 'move', 'claimed', 'photos_by_content', 'add', 'job',
-	             'derived']
+	             'mark_present', 'missing', 'lock_missing', 'move', 'claimed',
+	             'photos_by_content', 'add', 'job', 'derived']
 $$;
 COMMENT ON FUNCTION missing_photos.contract_generators IS
 	'the families of functions a library answers with';

@@ -16,6 +16,9 @@ SQL_LIBRARY = \
 	sql/library/claimed.sql \
 	sql/library/add.sql \
 	sql/library/job.sql \
+	sql/library/missing.sql \
+	sql/library/deletion_librephotos.sql \
+	sql/library/deletion_standalone.sql \
 	sql/library/derived.sql \
 	sql/library/preset_librephotos.sql \
 	sql/library/preset_immich.sql \

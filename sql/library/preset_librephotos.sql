@@ -44,6 +44,7 @@ AS $$
 		-- A file's key is the MD5 of its content and then its owner's id.
 		'digest', '{"algorithm": "md5", "length": 32}'::jsonb,
 		'owner_in_key', 33,
+		'deletion', missing_photos.deletion_librephotos(),
 		-- What lies in MEDIA_ROOT under a name made of image_hash.
 		'derived', '{"base": "/protected_media", "patterns": [
 			"thumbnails_big/%s.webp",

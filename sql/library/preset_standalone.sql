@@ -34,6 +34,6 @@ AS $$
 		"owner_in_key": 33,
 		"makes_photos": true,
 		"derived": {"base": "/derived", "patterns": ["thumbnails/%s.webp"]}
-	}'::jsonb
+	}'::jsonb || jsonb_build_object('deletion', missing_photos.deletion_standalone())
 $$;
 COMMENT ON FUNCTION missing_photos.preset_standalone IS 'what our own tables look like';

@@ -6,9 +6,9 @@
  * triggers and row-level security hold; what went or changed is archived as the extension's owner
  * with the job, by which undo_delete puts it back.
  *
- * Nothing here waits for a row somebody else has locked for longer than DELETION_PATIENCE: a batch
- * that meets one is tried again in smaller parts, and what is still held is left out and counted as
- * busy.  So no deadlock can begin here, and no application waits on us while we wait on it.
+ * Nothing here waits long for a row somebody else has locked (subtransaction.h): a batch that meets
+ * one is tried again in smaller parts, and what is still held is left out and counted as busy.  So no
+ * deadlock begins here.
  *
  * All need an SPI connection, work in the current transaction and leave it to the caller to commit.
  */

@@ -1,0 +1,437 @@
+-- The plan of a deletion: which statements, in which order, take some rows of a table and all that
+-- depends on them. It names no application: what a foreign key says is read from the catalog, and
+-- where that can't tell, the preset's mapping does (key "deletion", see docs/deleting.md).
+--
+-- Keys travel as text arrays, cast in the statements, so that indexes are used. Statements run with
+-- the caller's rights and search_path: every name in them has its schema.
+
+CREATE TYPE missing_photos.deletion_edge AS (
+	parent         oid,
+	child          oid,
+	partitions     oid[],
+	parent_columns name[],
+	child_columns  name[],
+	parent_types   text[],
+	operators      text[],
+	action         text,
+	set_columns    name[]
+);
+COMMENT ON TYPE missing_photos.deletion_edge IS
+	'a foreign key, and what becomes of the rows that reference deleted ones: delete, set null, set default or check (there must be none)';
+
+CREATE TYPE missing_photos.deletion_step AS (
+	kind         text,
+	node         integer,
+	relation     oid,
+	columns      name[],
+	keys         integer,
+	param_nodes  integer[],
+	param_keys   integer[],
+	statement    text,
+	action       text,
+	touch_rules  text[],
+	touch_places integer[]
+);
+COMMENT ON TYPE missing_photos.deletion_step IS
+	'a statement of a deletion; its parameters are columns of the keys collected for a node, or (node -1) the keys given, or (-2) the owner';
+
+-- What is to be done with rows that reference deleted ones. A root's own rows never go along: a photo
+-- that references a missing one stays.
+CREATE FUNCTION missing_photos.edge_action(
+	rule "char", told text, nullable name[], set_columns name[], match_full boolean,
+	columns integer, stays boolean, OUT action text, OUT changed name[])
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH can AS (
+		SELECT ARRAY(SELECT c FROM unnest(set_columns) AS c WHERE c = ANY (nullable)) AS chosen,
+		       nullable IS NOT NULL AND (NOT match_full OR cardinality(nullable) = columns) AS null
+	)
+	SELECT CASE
+	       WHEN told = 'delete' AND NOT stays THEN 'delete'
+	       WHEN rule = 'd' AND told IS NULL THEN 'set default'
+	       WHEN rule = 'c' AND told IS NULL AND NOT stays THEN 'delete'
+	       WHEN can.null THEN 'set null'
+	       WHEN stays THEN 'check'
+	       ELSE 'delete' END,
+	       CASE WHEN rule = 'd' AND told IS NULL THEN set_columns
+	            WHEN rule = 'n' AND cardinality(can.chosen) > 0 THEN can.chosen
+	            ELSE nullable END
+	  FROM can
+$$;
+COMMENT ON FUNCTION missing_photos.edge_action IS
+	'what becomes of rows that reference deleted ones, and the columns that are set';
+
+CREATE FUNCTION missing_photos.deletion_edges(root oid, stay oid[], mapping jsonb)
+RETURNS missing_photos.deletion_edge[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	seen oid[] := ARRAY[root];
+	edges missing_photos.deletion_edge[] := '{}';
+	found record;
+	place integer := 1;
+BEGIN
+	WHILE place <= cardinality(seen) LOOP
+		FOR found IN
+			SELECT r.*, a.action, a.changed
+			  FROM missing_photos.references_to(seen[place]) AS r
+			  JOIN pg_class AS class ON class.oid = r.child
+			  JOIN pg_namespace AS space ON space.oid = class.relnamespace
+			 CROSS JOIN LATERAL missing_photos.edge_action(r.rule,
+			           CASE WHEN space.nspname = mapping ->> 'schema'
+			                THEN mapping #>> ARRAY['deletion', 'references', class.relname || '.'
+			                     || array_to_string(r.child_columns, ',')] END,
+			           r.nullable, r.set_columns, r.match_full, cardinality(r.child_columns),
+			           r.child = ANY (stay)) AS a
+		LOOP
+			edges := edges || ROW(seen[place], found.child, found.partitions, found.parent_columns,
+				found.child_columns, found.parent_types, found.operators, found.action,
+				found.changed)::missing_photos.deletion_edge;
+			IF found.action = 'delete' AND NOT found.child = ANY (seen) THEN
+				seen := seen || found.child;
+			END IF;
+		END LOOP;
+		place := place + 1;
+	END LOOP;
+	RETURN edges;
+END
+$$;
+COMMENT ON FUNCTION missing_photos.deletion_edges IS
+	'the foreign keys by which a deletion goes on from a table, at any depth';
+
+CREATE FUNCTION missing_photos.deletion_depths(
+	root oid, edges missing_photos.deletion_edge[], OUT relation oid, OUT depth integer)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	depths jsonb := jsonb_build_object(root::text, 0);
+	edge missing_photos.deletion_edge;
+	deeper boolean := true;
+	rounds integer := 0;
+BEGIN
+	-- The longest way from the root. Tables that reference each other in a circle would never end;
+	-- no way is longer than there are keys.
+	WHILE deeper AND rounds <= cardinality(edges) LOOP
+		deeper := false;
+		FOREACH edge IN ARRAY edges LOOP
+			CONTINUE WHEN edge.action <> 'delete' OR edge.child = edge.parent
+				OR NOT depths ? edge.parent::text;
+			IF COALESCE((depths ->> edge.child::text)::integer, -1)
+				<= (depths ->> edge.parent::text)::integer
+			THEN
+				depths := depths || jsonb_build_object(edge.child::text,
+					(depths ->> edge.parent::text)::integer + 1);
+				deeper := true;
+			END IF;
+		END LOOP;
+		rounds := rounds + 1;
+	END LOOP;
+	RETURN QUERY SELECT e.key::oid, e.value::integer FROM jsonb_each_text(depths) AS e;
+END
+$$;
+COMMENT ON FUNCTION missing_photos.deletion_depths IS
+	'the tables whose rows a deletion takes, and how far each is from its root';
+
+-- "e(k1, k2) in these arrays, and what of t references them". parameter: the first one's number.
+CREATE FUNCTION missing_photos.edge_keys(edge missing_photos.deletion_edge, parameter integer)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('ROWS FROM (%s) AS e (%s)',
+	           string_agg(format('pg_catalog.unnest($%s::%s[])', parameter + part.place - 1,
+	                             part.type), ', ' ORDER BY part.place),
+	           string_agg('k' || part.place, ', ' ORDER BY part.place))
+	  FROM unnest(edge.parent_types) WITH ORDINALITY AS part (type, place)
+$$;
+COMMENT ON FUNCTION missing_photos.edge_keys IS 'the keys of deleted rows as a FROM item';
+
+CREATE FUNCTION missing_photos.edge_condition(edge missing_photos.deletion_edge)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('e.k%s %s t.%I', part.place, part.operator, part.name), ' AND '
+	                  ORDER BY part.place)
+	       || CASE WHEN edge.partitions IS NULL THEN ''
+	               ELSE format(' AND t.tableoid OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[])',
+	                           edge.partitions) END
+	  FROM unnest(edge.child_columns, edge.operators) WITH ORDINALITY AS part (name, operator, place)
+$$;
+COMMENT ON FUNCTION missing_photos.edge_condition IS 'whether row t references one of the keys e';
+
+CREATE FUNCTION missing_photos.edge_statement(
+	edge missing_photos.deletion_edge, columns name[], only_look boolean DEFAULT false)
+RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	source text := missing_photos.relation_source(edge.child);
+	keys text := missing_photos.edge_keys(edge, 1);
+	condition text := missing_photos.edge_condition(edge);
+BEGIN
+	IF only_look OR edge.action = 'check' THEN
+		RETURN format('SELECT 1 FROM %s AS t, %s WHERE %s LIMIT 1', source, keys, condition);
+	ELSIF edge.action = 'delete' THEN
+		RETURN format('DELETE FROM %s AS t USING %s WHERE %s RETURNING %s', source, keys, condition,
+			(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n)
+			   FROM unnest(columns) WITH ORDINALITY AS c (c, n)));
+	END IF;
+	-- The rows are locked as they are, so that what is kept of them is what they lose.
+	RETURN format('WITH old AS MATERIALIZED (SELECT t.tableoid AS home, t.ctid AS place, %s'
+		|| ' FROM %s AS t, %s WHERE %s FOR NO KEY UPDATE OF t)'
+		|| ' UPDATE %s AS t SET %s FROM old'
+		|| ' WHERE t.ctid OPERATOR(pg_catalog.=) old.place'
+		|| ' AND t.tableoid OPERATOR(pg_catalog.=) old.home RETURNING %s, %s, %s',
+		(SELECT string_agg(format('t.%I AS o%s', c, n), ', ' ORDER BY n)
+		   FROM unnest(edge.set_columns) WITH ORDINALITY AS c (c, n)),
+		source, keys, condition, source,
+		(SELECT string_agg(format('%I = %s', c,
+		            CASE edge.action WHEN 'set null' THEN 'NULL' ELSE 'DEFAULT' END), ', ')
+		   FROM unnest(edge.set_columns) AS c),
+		(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n)
+		   FROM unnest(columns) WITH ORDINALITY AS c (c, n)),
+		(SELECT string_agg(format('old.o%s', n), ', ' ORDER BY n)
+		   FROM generate_subscripts(edge.set_columns, 1) AS n),
+		(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n)
+		   FROM unnest(edge.set_columns) WITH ORDINALITY AS c (c, n)));
+END
+$$;
+COMMENT ON FUNCTION missing_photos.edge_statement IS
+	'deletes or changes the rows that reference deleted ones, and returns what they were';
+
+-- The root's keys are given as one column; what references it may want others.
+CREATE FUNCTION missing_photos.deletion_plan(
+	root oid, key_column name, owner_column name, stay oid[], mapping jsonb)
+RETURNS SETOF missing_photos.deletion_step
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	edges missing_photos.deletion_edge[] :=
+		missing_photos.deletion_edges(root, stay, mapping);
+	tables oid[];
+	node_keys jsonb := '{}';
+	given text;
+	types text[];
+BEGIN
+	SELECT array_agg(d.relation ORDER BY d.depth, d.relation) INTO tables
+	  FROM missing_photos.deletion_depths(root, edges) AS d;
+	SELECT COALESCE(jsonb_object_agg(k.parent, k.columns), '{}') INTO node_keys
+	  FROM (SELECT c.parent, jsonb_agg(DISTINCT c.name) AS columns
+	          FROM (SELECT e.parent, unnest(e.parent_columns) AS name FROM unnest(edges) AS e) AS c
+	         GROUP BY c.parent) AS k;
+	SELECT array_agg(missing_photos.type_name(a.atttypid) ORDER BY w.place) INTO types
+	  FROM unnest(ARRAY[key_column, owner_column]) WITH ORDINALITY AS w (name, place)
+	  JOIN pg_attribute AS a ON a.attrelid = root AND a.attname = w.name;
+	given := format('t.%I OPERATOR(pg_catalog.=) ANY ($1::%s[])', key_column, types[1])
+		|| CASE WHEN owner_column IS NULL THEN '' ELSE format(
+			' AND t.%I OPERATOR(pg_catalog.=) $2::%s', owner_column, types[2]) END;
+
+	-- Keys, from the root down.
+	RETURN QUERY
+	SELECT 'collect', (n.node - 1)::integer, n.relation,
+	       ARRAY(SELECT jsonb_array_elements_text(node_keys -> n.relation::text))::name[],
+	       NULL::integer, s.param_nodes, s.param_keys, s.statement, NULL::text, NULL::text[],
+	       NULL::integer[]
+	  FROM unnest(tables) WITH ORDINALITY AS n (relation, node)
+	 CROSS JOIN LATERAL missing_photos.collect_statement(
+	           n.relation, root, edges, tables, node_keys, given, owner_column IS NOT NULL) AS s
+	 WHERE node_keys ? n.relation::text
+	 ORDER BY n.node;
+
+	RETURN QUERY SELECT i.* FROM missing_photos.deletion_inserts(root, owner_column, mapping) AS i;
+
+	-- References are let go first; then rows go, those furthest from the root before the others, so
+	-- that each check finds nothing.
+	RETURN QUERY
+	SELECT CASE (f.e).action WHEN 'delete' THEN 'delete' WHEN 'check' THEN 'check' ELSE 'change' END,
+	       array_position(tables, (f.e).child) - 1, (f.e).child,
+	       CASE WHEN (f.e).action = 'delete' THEN c.columns ELSE c.columns || (f.e).set_columns END,
+	       CASE WHEN (f.e).action LIKE 'set %' THEN cardinality(c.columns) END,
+	       p.nodes, p.keys, missing_photos.edge_statement(f.e, c.columns), (f.e).action,
+	       touch.rules, touch.places
+	  FROM (SELECT edges[n] AS e, n FROM generate_subscripts(edges, 1) AS n) AS f
+	 CROSS JOIN LATERAL (SELECT CASE (f.e).action
+	           WHEN 'delete' THEN missing_photos.stored_columns((f.e).child)
+	           ELSE missing_photos.row_key((f.e).child) END AS columns) AS c
+	 CROSS JOIN LATERAL missing_photos.edge_parameters(
+	           (f.e).parent, (f.e).parent_columns, tables, node_keys) AS p
+	 CROSS JOIN LATERAL missing_photos.touched_by((f.e).child,
+	           CASE WHEN (f.e).action = 'delete' THEN c.columns END, mapping) AS touch
+	  LEFT JOIN missing_photos.deletion_depths(root, edges) AS d ON d.relation = (f.e).child
+	 ORDER BY (f.e).action = 'delete', d.depth DESC, (f.e).child,
+	          (f.e).parent = (f.e).child DESC, f.n;
+
+	-- What the caller can't see may still be there: then nothing may go.
+	RETURN QUERY
+	SELECT 'guard', NULL::integer, (f.e).child, NULL::name[], NULL::integer, p.nodes, p.keys,
+	       missing_photos.edge_statement(f.e, NULL, true), NULL::text, NULL::text[],
+	       NULL::integer[]
+	  FROM (SELECT edges[n] AS e, n FROM generate_subscripts(edges, 1) AS n) AS f
+	 CROSS JOIN LATERAL missing_photos.edge_parameters(
+	           (f.e).parent, (f.e).parent_columns, tables, node_keys) AS p
+	 ORDER BY f.n;
+
+	RETURN QUERY
+	SELECT 'delete', 0, root, s.columns, NULL::integer,
+	       CASE WHEN owner_column IS NULL THEN '{-1}' ELSE '{-1,-2}' END::integer[],
+	       CASE WHEN owner_column IS NULL THEN '{0}' ELSE '{0,0}' END::integer[],
+	       format('DELETE FROM %s AS t WHERE %s RETURNING %s',
+	              missing_photos.relation_source(root), given,
+	              (SELECT string_agg(format('t.%I', c), ', ' ORDER BY n)
+	                 FROM unnest(s.columns) WITH ORDINALITY AS c (c, n))),
+	       'delete', touch.rules, touch.places
+	  FROM (SELECT missing_photos.stored_columns(root) AS columns) AS s
+	 CROSS JOIN LATERAL missing_photos.touched_by(root, s.columns, mapping) AS touch;
+END
+$$;
+COMMENT ON FUNCTION missing_photos.deletion_plan IS
+	'the statements that delete rows of a table and what depends on them, in order';
+
+CREATE FUNCTION missing_photos.edge_parameters(
+	parent oid, columns name[], tables oid[], node_keys jsonb,
+	OUT nodes integer[], OUT keys integer[])
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(array_position(tables, parent) - 1),
+	       array_agg((SELECT k.place - 1
+	                    FROM jsonb_array_elements_text(node_keys -> parent::text)
+	                         WITH ORDINALITY AS k (name, place)
+	                   WHERE k.name = c.name)::integer ORDER BY c.place)
+	  FROM unnest(columns) WITH ORDINALITY AS c (name, place)
+$$;
+COMMENT ON FUNCTION missing_photos.edge_parameters IS
+	'where a step finds the keys of the rows it follows';
+
+CREATE FUNCTION missing_photos.collect_statement(
+	relation oid, root oid, edges missing_photos.deletion_edge[], tables oid[], node_keys jsonb,
+	given text, of_owner boolean,
+	OUT statement text, OUT param_nodes integer[], OUT param_keys integer[])
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	columns text := (SELECT string_agg(format('t.%I', c), ', ' ORDER BY n)
+	                   FROM jsonb_array_elements_text(node_keys -> relation::text)
+	                        WITH ORDINALITY AS c (c, n));
+	edge missing_photos.deletion_edge;
+	more record;
+BEGIN
+	IF relation = root THEN
+		statement := format('SELECT %s FROM %s AS t WHERE %s', columns,
+			missing_photos.relation_source(relation), given);
+		param_nodes := CASE WHEN of_owner THEN '{-1,-2}' ELSE '{-1}' END;
+		param_keys := CASE WHEN of_owner THEN '{0,0}' ELSE '{0}' END;
+		RETURN;
+	END IF;
+	FOREACH edge IN ARRAY edges LOOP
+		CONTINUE WHEN edge.child <> relation OR edge.action <> 'delete';
+		statement := concat_ws(' UNION ', statement, format('SELECT %s FROM %s AS t, %s WHERE %s',
+			columns, missing_photos.relation_source(relation),
+			missing_photos.edge_keys(edge, COALESCE(cardinality(param_nodes), 0) + 1),
+			missing_photos.edge_condition(edge)));
+		more := missing_photos.edge_parameters(edge.parent, edge.parent_columns, tables, node_keys);
+		param_nodes := param_nodes || more.nodes;
+		param_keys := param_keys || more.keys;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION missing_photos.collect_statement IS
+	'fetches the keys of the rows that go, for what references them';
+
+-- Which of a table's columns tell whose counters, covers or albums need another look.
+CREATE FUNCTION missing_photos.touched_by(
+	relation oid, columns name[], mapping jsonb, OUT rules text[], OUT places integer[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(rule.value ->> 'name'), array_agg(array_position(columns, c.column) - 1)
+	  FROM pg_class AS class
+	  JOIN pg_namespace AS space
+	    ON space.oid = class.relnamespace AND space.nspname = mapping ->> 'schema'
+	 CROSS JOIN LATERAL unnest(columns) AS c ("column")
+	 CROSS JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,rules}') AS rule
+	 WHERE class.oid = touched_by.relation
+	   AND rule.value -> 'touched' ? (class.relname || '.' || c.column)
+	   AND missing_photos.rule_applies(rule.value, mapping)
+$$;
+COMMENT ON FUNCTION missing_photos.touched_by IS
+	'which rules of the preset look at rows that a deletion took from a table';
+
+CREATE FUNCTION missing_photos.rule_applies(rule jsonb, mapping jsonb)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Versions of an application are told apart by the columns they have.
+	SELECT NOT EXISTS (
+		SELECT FROM jsonb_array_elements_text(rule -> 'needs') AS wanted (name)
+		 WHERE NOT missing_photos.has_column(mapping ->> 'schema', wanted.name))
+	   AND NOT EXISTS (
+		SELECT FROM jsonb_array_elements_text(rule -> 'unless') AS unwanted (name)
+		 WHERE missing_photos.has_column(mapping ->> 'schema', unwanted.name))
+$$;
+COMMENT ON FUNCTION missing_photos.rule_applies IS
+	'whether a preset''s rule is for the layout at hand';
+
+CREATE FUNCTION missing_photos.has_column(schema_name text, table_and_column text)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (
+		SELECT FROM pg_attribute AS a
+		  JOIN pg_class AS class ON class.oid = a.attrelid
+		  JOIN pg_namespace AS space ON space.oid = class.relnamespace
+		 WHERE space.nspname = schema_name
+		   AND class.relname = split_part(table_and_column, '.', 1)
+		   AND a.attname = split_part(table_and_column, '.', 2)
+		   AND a.attnum > 0 AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION missing_photos.has_column IS 'whether a schema has this "table.column"';
+
+CREATE FUNCTION missing_photos.rule_statement(template text, mapping jsonb, keys text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT missing_photos.contract_fill(template, missing_photos.contract_names(mapping)
+		|| jsonb_build_object('schema', quote_ident(mapping ->> 'schema'), 'keys', keys))
+	 WHERE template IS NOT NULL
+$$;
+COMMENT ON FUNCTION missing_photos.rule_statement IS
+	'a statement of the preset''s; {keys} is the array of keys it is about';
+
+CREATE FUNCTION missing_photos.deletion_inserts(root oid, owner_column name, mapping jsonb)
+RETURNS SETOF missing_photos.deletion_step
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'insert', NULL::integer, class.oid, s.columns, NULL::integer, '{-1}'::integer[],
+	       '{0}'::integer[],
+	       missing_photos.rule_statement(rule.value ->> 'insert', mapping,
+	           format('$1::%s[]', missing_photos.type_name(key.atttypid)))
+	       || (SELECT ' RETURNING ' || string_agg(format('%I', c), ', ' ORDER BY n)
+	             FROM unnest(s.columns) WITH ORDINALITY AS c (c, n)),
+	       'insert', NULL::text[], NULL::integer[]
+	  FROM jsonb_array_elements(mapping #> '{deletion,traces}') AS rule
+	  JOIN pg_namespace AS space ON space.nspname = mapping ->> 'schema'
+	  JOIN pg_class AS class
+	    ON class.relnamespace = space.oid AND class.relname = rule.value ->> 'table'
+	  JOIN pg_class AS of_class
+	    ON of_class.relnamespace = space.oid AND of_class.relname = rule.value ->> 'of'
+	   AND of_class.oid = root
+	  JOIN pg_attribute AS key
+	    ON key.attrelid = root AND key.attname = rule.value ->> 'key'
+	 CROSS JOIN LATERAL (SELECT missing_photos.stored_columns(class.oid) AS columns) AS s
+	 WHERE missing_photos.rule_applies(rule.value, mapping)
+$$;
+COMMENT ON FUNCTION missing_photos.deletion_inserts IS
+	'rows that the application leaves where photos were deleted';
