@@ -12,6 +12,8 @@
  *   restore.c  renew.c     whether a file that is back, or a root that changed, is believed
  *   twins.c                missing files that were probably renamed
  *   apply.c                brings the library in line with what was judged, batch by batch
+ *   deletion.c  deletion_settle.c    takes missing photos out; counters and covers afterwards
+ *   deletion_run.c  deletion_plan.c  archive.c    a deletion's statements, and what they took
  *   library.c              calls the contract that attach_library generated
  *   stream.c               a query's rows on their way to the judge
  *   judge.c  batch.c       rows in, verdicts out: groups files by folder, keeps the probe busy
@@ -22,6 +24,7 @@
  *   probe_client.c         requests and answers, deadlines, cancel
  *   probe_messages.c  probe_terms.c    whole messages; what the probe was told
  *   probe_process.c  probe_service.c    starting and ending the probe; one that runs as a service
+ *   subtransaction.c       trying without waiting for locks
  *   settings.c  compat.h   settings; differences between server versions
  *
  * Each file calls only files below it.
