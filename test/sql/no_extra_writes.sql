@@ -36,6 +36,7 @@ $$;
 SELECT format('CREATE TRIGGER note_write AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH ROW EXECUTE FUNCTION note_write()',
               oid::regclass)
   FROM pg_class WHERE relnamespace = 'library'::regnamespace AND relkind = 'r' AND relname <> 'jobs'
+ ORDER BY oid
 \gexec
 CREATE VIEW writes AS
 	SELECT name, op, columns, count(*) FROM written GROUP BY name, op, columns
