@@ -6,11 +6,12 @@
 
 #include <stdint.h>
 
-#include "confine.h"
+#include "content.h"
 
 enum
 {
-	MP_MOST_DIGEST = 64
+	MP_MOST_DIGEST = 64,
+	MP_ATTEMPTS = 2				/* to read a file that holds still */
 };
 
 typedef struct MpDigest
@@ -24,9 +25,12 @@ typedef struct MpDigest
 
 /*
  * Reads a regular file, given by an O_PATH handle, that stays the same from beginning to end, and
- * digests the parts asked for (MP_WHOLE, MP_ENDS).  One that changes meanwhile is read once more, and
- * then is unreachable (MP_CHANGED_WHILE_READ).
+ * digests the parts asked for (MP_WHOLE, MP_ENDS), by OpenSSL.  One that changes meanwhile is read
+ * once more, and then is unreachable (MP_CHANGED_WHILE_READ).
  */
 extern void mp_digest_file(int handle, MpAlgorithm algorithm, uint8_t parts, MpDigest *digest);
+
+/* Whether OpenSSL offers MD5; one that is confined to approved algorithms doesn't. */
+extern bool mp_digest_has_md5(void);
 
 #endif							/* MP_DIGEST_H */

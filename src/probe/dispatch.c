@@ -3,9 +3,9 @@
  *
  *     ROOT, LIST,
  *     REMOVE             run                              answer
- *     CHECK, HASH,
- *     DISCOVER           open    each step    compare     answer
- *                                             compare     confirm each step    answer
+ *     CHECK, DISCOVER    open    each item    compare     answer
+ *                                             compare     confirm each item    answer
+ *     HASH               open    survey each item    each stream    compare, as above
  *
  * Every column is a job of its own, submitted by the one before it when that is done.  So no worker
  * ever waits for another, and the disk is never touched on the server's thread.
@@ -24,15 +24,19 @@
 
 typedef struct Task Task;
 
-/* What a request with many steps is made of; the steps' order is that of check.h. */
+/* What a request with many items (folders, files) is made of; the order is that of check.h. */
 typedef struct Phases
 {
 	void		(*open) (Task *task);
-	uint32_t	(*steps) (const Task *task);
+	uint32_t	(*items) (const Task *task);
+	/* With a survey, each item has one first, and then there are as many steps as `plan` says. */
+	void		(*survey) (Task *task, uint32_t item);
+	uint32_t	(*plan) (Task *task);
+	/* Without one there is a step for each item. */
 	void		(*step) (Task *task, uint32_t index, MpScratch *scratch);
-	/* Compares; whether steps of confirming follow, as many as there were before. */
+	/* Compares; whether items are to be confirmed. */
 	bool		(*compare) (Task *task);
-	void		(*confirm) (Task *task, uint32_t index);
+	void		(*confirm) (Task *task, uint32_t item);
 	/* Writes the answer unless the shortage it returns isn't 0, and closes. */
 	int			(*end) (Task *task);
 } Phases;
@@ -138,7 +142,7 @@ check_open(Task *task)
 }
 
 static uint32_t
-check_steps(const Task *task)
+check_items(const Task *task)
 {
 	return task->request.n_directories;
 }
@@ -180,16 +184,29 @@ hash_open(Task *task)
 }
 
 static uint32_t
-hash_steps(const Task *task)
+hash_items(const Task *task)
 {
 	return task->request.paths.n;
 }
 
 static void
+hash_survey(Task *task, uint32_t item)
+{
+	mp_hash_survey(&task->work.hash, item);
+}
+
+static uint32_t
+hash_plan(Task *task)
+{
+	return mp_hash_plan(&task->work.hash, task->dispatch.workers->limit);
+}
+
+static void
 hash_step(Task *task, uint32_t index, MpScratch *scratch)
 {
+	(void) index;
 	(void) scratch;
-	mp_hash_file(&task->work.hash, index);
+	mp_hash_read(&task->work.hash);
 }
 
 static bool
@@ -223,7 +240,7 @@ discover_open(Task *task)
 }
 
 static uint32_t
-discover_steps(const Task *task)
+discover_items(const Task *task)
 {
 	return task->request.n_folders;
 }
@@ -254,15 +271,17 @@ discover_end(Task *task)
 }
 
 static const Phases check_phases = {
-	check_open, check_steps, check_step, check_compare, check_confirm, check_end
+	check_open, check_items, NULL, NULL, check_step, check_compare, check_confirm, check_end
 };
 
 static const Phases hash_phases = {
-	hash_open, hash_steps, hash_step, hash_compare, hash_confirm, hash_end
+	hash_open, hash_items, hash_survey, hash_plan, hash_step, hash_compare, hash_confirm,
+	hash_end
 };
 
 static const Phases discover_phases = {
-	discover_open, discover_steps, discover_step, discover_compare, NULL, discover_end
+	discover_open, discover_items, NULL, NULL, discover_step, discover_compare, NULL,
+	discover_end
 };
 
 static const Phases *
@@ -289,6 +308,15 @@ run_open(MpJob *job, uint32_t index, MpScratch *scratch)
 	(void) index;
 	(void) scratch;
 	task->phases->open(task);
+}
+
+static void
+run_survey(MpJob *job, uint32_t index, MpScratch *scratch)
+{
+	Task	   *task = (Task *) job;
+
+	(void) scratch;
+	task->phases->survey(task, index);
 }
 
 static void
@@ -323,21 +351,38 @@ done_steps(MpJob *job)
 	Task	   *task = (Task *) job;
 
 	if (task->phases->compare(task))
-		submit(task, task->phases->steps(task), run_confirm, done_all);
+		submit(task, task->phases->items(task), run_confirm, done_all);
 	else
 		done_all(job);
+}
+
+static void
+submit_steps(Task *task, uint32_t steps)
+{
+	if (steps > 0)
+		submit(task, steps, run_step, done_steps);
+	else
+		done_steps(&task->job);
+}
+
+static void
+done_survey(MpJob *job)
+{
+	Task	   *task = (Task *) job;
+
+	submit_steps(task, task->phases->plan(task));
 }
 
 static void
 done_open(MpJob *job)
 {
 	Task	   *task = (Task *) job;
-	uint32_t	steps = task->phases->steps(task);
+	uint32_t	items = task->phases->items(task);
 
-	if (steps > 0)
-		submit(task, steps, run_step, done_steps);
+	if (task->phases->survey == NULL || items == 0)
+		submit_steps(task, items);
 	else
-		done_steps(job);
+		submit(task, items, run_survey, done_survey);
 }
 
 static void

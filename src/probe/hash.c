@@ -4,9 +4,18 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "hash.h"
+
+enum
+{
+	WORTHWHILE = 3				/* lanes: two are no faster than one file after the other */
+};
+
+static bool forced;
+static const MpMd5Way *forced_way;
 
 static void
 note_shortage(MpHash *hash, int err)
@@ -24,30 +33,50 @@ goes_on(const MpHash *hash)
 }
 
 void
+mp_hash_force_way(const MpMd5Way *way)
+{
+	forced = true;
+	forced_way = way;
+}
+
+/* The best way for this request, or NULL. */
+static const MpMd5Way *
+choose_way(const MpRequest *request)
+{
+	if (request->algorithm != MP_MD5)
+		return NULL;
+	if (forced)
+		return forced_way;
+	/* Where OpenSSL's administrator doesn't want MD5 we have none either. */
+	return mp_digest_has_md5() ? mp_md5_way(0) : NULL;
+}
+
+void
 mp_hash_open(MpHash *hash, const MpRequest *request)
 {
 	memset(hash, 0, sizeof(*hash));
 	hash->request = request;
 	mp_guard_open(&hash->guard, &request->place);
 	note_shortage(hash, hash->guard.shortage);
-	if (request->paths.n > 0 && goes_on(hash))
-	{
-		hash->files = calloc(request->paths.n, sizeof(*hash->files));
-		if (hash->files == NULL)
-			note_shortage(hash, ENOMEM);
-	}
+	if (request->paths.n == 0 || !goes_on(hash))
+		return;
+	hash->files = calloc(request->paths.n, sizeof(*hash->files));
+	hash->order = calloc(request->paths.n, sizeof(*hash->order));
+	if (hash->files == NULL || hash->order == NULL)
+		note_shortage(hash, ENOMEM);
 }
 
-static void
-read_file(MpHash *hash, MpStr path, MpHashed *file)
+/* A handle of the file, or -1: then its judgement says why there is none. */
+static int
+find_file(MpHash *hash, MpHashed *file)
 {
-	const MpRequest *request = hash->request;
+	MpStr		path = hash->request->paths.list[file - hash->files];
 	MpFound		found;
 
 	if (path.length == 0 || !mp_path_is_sound(path.data))
 	{
 		file->digest.judgement = mp_judgement(MP_INVALID, MP_BAD_PATH, 0);
-		return;
+		return -1;
 	}
 	mp_find(&hash->guard.tree, path.data, false, &found);
 	if (found.err != 0)
@@ -55,26 +84,128 @@ read_file(MpHash *hash, MpStr path, MpHashed *file)
 		file->digest.judgement = mp_judge_found(&found);
 		if (file->digest.judgement.verdict == MP_MISSING)
 			mp_witness_note(&file->witness, found.exists, &found.node);
+		if (file->digest.judgement.fate == MP_FATE_SHORTAGE)
+			note_shortage(hash, file->digest.judgement.err);
+		return -1;
 	}
-	else
-	{
-		mp_digest_file(found.fd, (MpAlgorithm) request->algorithm, request->parts, &file->digest);
-		close(found.fd);
-	}
-	if (file->digest.judgement.fate == MP_FATE_SHORTAGE)
-		note_shortage(hash, file->digest.judgement.err);
+	return found.fd;
 }
 
 void
-mp_hash_file(MpHash *hash, uint32_t index)
+mp_hash_survey(MpHash *hash, uint32_t index)
 {
-	if (goes_on(hash))
-		read_file(hash, hash->request->paths.list[index], &hash->files[index]);
+	struct statx st;
+	int			handle;
+
+	if (!goes_on(hash))
+		return;
+	handle = find_file(hash, &hash->files[index]);
+	if (handle < 0)
+		return;
+	/* Whatever is wrong with it will show again when it is to be read. */
+	if (mp_stat_handle(handle, &st) == 0)
+		hash->files[index].size = st.stx_size;
+	close(handle);
+}
+
+static int
+compare_sizes(const void *a, const void *b)
+{
+	uint64_t	one = (*(MpHashed *const *) a)->size;
+	uint64_t	two = (*(MpHashed *const *) b)->size;
+
+	return one < two ? 1 : one > two ? -1 : 0;
+}
+
+/* How many files may be open at once; the look-ups and the rest of the probe need some, too. */
+static uint32_t
+open_at_most(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > 4096)
+		return 1024;
+	return (uint32_t) limit.rlim_cur / 4;
+}
+
+uint32_t
+mp_hash_plan(MpHash *hash, uint32_t threads)
+{
+	long		online = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t	streams = online > 0 && (uint32_t) online < threads ? (uint32_t) online : threads;
+	uint32_t	share;
+
+	for (uint32_t i = 0; goes_on(hash) && i < hash->request->paths.n; i++)
+	{
+		if (hash->files[i].digest.judgement.verdict == MP_PRESENT)
+			hash->order[hash->n_order++] = &hash->files[i];
+	}
+	if (hash->n_order == 0)
+		return 0;
+	qsort(hash->order, hash->n_order, sizeof(*hash->order), compare_sizes);
+	hash->way = choose_way(hash->request);
+	share = (hash->n_order + streams - 1) / streams;
+	if (share > open_at_most() / streams)
+		share = open_at_most() / streams;
+	if (hash->way == NULL || share < WORTHWHILE)
+	{
+		hash->way = NULL;
+		return threads < hash->n_order ? threads : hash->n_order;
+	}
+	hash->at_a_time = share < hash->way->lanes ? share : hash->way->lanes;
+	return streams;
+}
+
+/* For a stream: the next file that there is. */
+static int
+next_file(void *owner, MpDigest **digest)
+{
+	MpHash	   *hash = owner;
+	uint32_t	turn;
+
+	while (goes_on(hash) && (turn = atomic_fetch_add(&hash->next, 1)) < hash->n_order)
+	{
+		int			handle = find_file(hash, hash->order[turn]);
+
+		*digest = &hash->order[turn]->digest;
+		if (handle >= 0)
+			return handle;
+	}
+	return -1;
+}
+
+void
+mp_hash_read(MpHash *hash)
+{
+	const MpFiles files = {next_file, hash};
+	MpDigest   *digest;
+	int			handle;
+
+	if (hash->way != NULL &&
+		mp_digest_many(&files, hash->way, hash->at_a_time, hash->request->parts) == 0)
+		return;
+	while ((handle = next_file(hash, &digest)) >= 0)
+	{
+		mp_digest_file(handle, (MpAlgorithm) hash->request->algorithm, hash->request->parts, digest);
+		close(handle);
+	}
+}
+
+/* Where we were short of something, nothing can be said of the file. */
+static void
+note_shortages(MpHash *hash)
+{
+	for (uint32_t i = 0; i < hash->n_order; i++)
+	{
+		if (hash->order[i]->digest.judgement.fate == MP_FATE_SHORTAGE)
+			note_shortage(hash, hash->order[i]->digest.judgement.err);
+	}
 }
 
 void
 mp_hash_compare(MpHash *hash)
 {
+	note_shortages(hash);
 	if (goes_on(hash))
 	{
 		mp_guard_compare(&hash->guard);
@@ -113,6 +244,7 @@ void
 mp_hash_close(MpHash *hash)
 {
 	mp_guard_close(&hash->guard);
+	free(hash->order);
 	free(hash->files);
 	hash->files = NULL;
 }

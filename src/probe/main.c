@@ -19,7 +19,11 @@
  *     directory.c   the names asked for in one directory
  *     dirlist.c     a directory listed once, names found by hash
  *     hash.c        HASH: files below a guarded root
- *     digest.c      MD5 and SHA-1 of a file that holds still, of all of it or of its ends
+ *     digest.c      MD5 and SHA-1 of a file by OpenSSL, of all of it or of its ends
+ *     digest_many.c MD5 of many files side by side
+ *     md5_feed.c    messages through the lanes
+ *     md5_lanes.c   MD5 of several messages side by side
+ *     content.c     what is read of a file, and whether it held still
  *     discover.c    DISCOVER: what lies in folders below a guarded root
  *     glob.c        names against patterns
  *     listing.c     LIST: the names in one folder

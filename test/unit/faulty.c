@@ -22,13 +22,13 @@
 
 enum
 {
-	MALLOC, CALLOC, REALLOC, STRDUP, OPEN, OPENAT, CLOSE, READ, WRITE, RECV, SEND, POLL, STATX,
+	MALLOC, CALLOC, REALLOC, STRDUP, OPEN, OPENAT, CLOSE, READ, PREAD, WRITE, RECV, SEND, POLL, STATX,
 	FSTAT, FSTATFS, READLINK, READLINKAT, FCNTL, EVENTFD, THREAD, OPENAT2, GETDENTS, LISTMOUNT,
 	STATMOUNT, LANDLOCK, DIGEST_NEW, DIGEST_INIT, DIGEST_UPDATE, DIGEST_FINAL
 };
 
 const char *const faulty_kinds[] = {
-	"malloc", "calloc", "realloc", "strdup", "open", "openat", "close", "read", "write", "recv",
+	"malloc", "calloc", "realloc", "strdup", "open", "openat", "close", "read", "pread", "write", "recv",
 	"send", "poll", "statx", "fstat", "fstatfs", "readlink", "readlinkat", "fcntl", "eventfd",
 	"pthread_create", "openat2", "getdents64", "listmount", "statmount", "landlock",
 	"EVP_MD_CTX_new", "EVP_DigestInit_ex", "EVP_DigestUpdate", "EVP_DigestFinal_ex", NULL
@@ -102,6 +102,7 @@ WRAP(void *, calloc, (size_t n, size_t size), (n, size), CALLOC, NULL)
 WRAP(void *, realloc, (void *old, size_t size), (old, size), REALLOC, NULL)
 WRAP(char *, strdup, (const char *text), (text), STRDUP, NULL)
 WRAP(ssize_t, read, (int fd, void *to, size_t n), (fd, to, n), READ, -1)
+WRAP(ssize_t, pread, (int fd, void *to, size_t n, off_t at), (fd, to, n, at), PREAD, -1)
 WRAP(ssize_t, write, (int fd, const void *from, size_t n), (fd, from, n), WRITE, -1)
 WRAP(ssize_t, recv, (int fd, void *to, size_t n, int flags), (fd, to, n, flags), RECV, -1)
 WRAP(ssize_t, send, (int fd, const void *from, size_t n, int flags), (fd, from, n, flags), SEND, -1)

@@ -154,13 +154,21 @@ ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path)
 }
 
 void
-ask_hash(Ask *ask, const char *root, const char *path, MpAlgorithm algorithm, uint8_t parts)
+ask_hashes(Ask *ask, const char *root, size_t n, const char *const *paths, MpAlgorithm algorithm,
+		   uint8_t parts)
 {
 	ask_place(ask, MP_HASH, root, 0, NULL);
 	mp_write_u8(&ask->w, (uint8_t) algorithm);
 	mp_write_u8(&ask->w, parts);
-	mp_write_u32(&ask->w, 1);
-	mp_write_str(&ask->w, path, strlen(path));
+	mp_write_u32(&ask->w, (uint32_t) n);
+	for (size_t i = 0; i < n; i++)
+		mp_write_str(&ask->w, paths[i], strlen(paths[i]));
+}
+
+void
+ask_hash(Ask *ask, const char *root, const char *path, MpAlgorithm algorithm, uint8_t parts)
+{
+	ask_hashes(ask, root, 1, &path, algorithm, parts);
 }
 
 static void

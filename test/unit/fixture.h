@@ -32,6 +32,8 @@ typedef struct Ask
 extern void ask_place(Ask *ask, uint8_t type, const char *root, int n_others,
 					  const char *const *others);
 /* A HASH of one file. */
+extern void ask_hashes(Ask *ask, const char *root, size_t n, const char *const *paths,
+					   MpAlgorithm algorithm, uint8_t parts);
 extern void ask_hash(Ask *ask, const char *root, const char *path, MpAlgorithm algorithm,
 					 uint8_t parts);
 /* A DISCOVER of one folder, with one glob and one marker ("": none). */

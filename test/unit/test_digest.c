@@ -35,7 +35,9 @@ hash_parts(const char *root, const char *path, MpAlgorithm algorithm, uint8_t pa
 	if (ask_parse(&ask, &request) != 0)
 		bail("ask_parse");
 	mp_hash_open(&hash, &request);
-	mp_hash_file(&hash, 0);
+	mp_hash_survey(&hash, 0);
+	if (mp_hash_plan(&hash, 1) == 1)
+		mp_hash_read(&hash);
 	mp_hash_compare(&hash);
 	if (mp_hash_wants_confirming(&hash))
 		mp_hash_confirm(&hash, 0);

@@ -86,7 +86,9 @@ make_tree(void)
 static void
 ask_for_everything(Client *client)
 {
-	static const char *const files[] = {"album/a.jpg", "far.jpg", "album/x.gone"};
+	/* The first are enough to be read side by side. */
+	static const char *const files[] = {"album/a.jpg", "album/b.jpg", "album/c.jpg", "far.jpg",
+	"album/x.gone"};
 	Ask			ask;
 
 	ask_place_and_path(&ask, MP_ROOT, root, ".library");
@@ -114,9 +116,10 @@ ask_for_everything(Client *client)
 	ask_place_and_path(&ask, MP_LIST, root, "again");
 	ask_end(&ask, 4);
 	client_send_message(client, &ask.w);
-	for (uint64_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 3; i++)
 	{
-		ask_hash(&ask, root, files[i], MP_MD5, i == 1 ? MP_WHOLE | MP_ENDS : MP_WHOLE);
+		ask_hashes(&ask, root, i == 0 ? 3 : 1, &files[i == 0 ? 0 : i + 2], MP_MD5,
+				   i == 2 ? MP_WHOLE : MP_WHOLE | MP_ENDS);
 		ask_end(&ask, 5 + i);
 		client_send_message(client, &ask.w);
 	}
@@ -153,35 +156,49 @@ judge_check(MpReader *r)
 	}
 }
 
+/* The digest of "content". */
 static void
-judge_hash(MpReader *r, uint64_t id)
+judge_digest(MpReader *r, uint64_t id)
 {
 	static const unsigned char md5[16] = {0x9a, 0x03, 0x64, 0xb9, 0xe9, 0x9b, 0xb4, 0x80, 0xdd,
 	0x25, 0xe1, 0xf0, 0x28, 0x4c, 0x85, 0x55};
-	MpIdentity	identity;
-	int			verdict;
+	const unsigned char *digest = r->at + 1;
+	int			length = mp_read_u8(r);
 
-	/* None when the root isn't there. */
-	if (mp_read_u32(r) == 0)
-		return;
-	verdict = mp_read_u8(r);
+	for (int i = 0; i < length; i++)
+		mp_read_u8(r);
+	if (id == 7 || length != sizeof(md5) || r->bad)
+		complain("a digest out of nothing", (int) id);
+	else if (memcmp(digest, md5, sizeof(md5)) != 0)
+		complain("a wrong digest", (int) id);
+}
+
+static void
+judge_hashed(MpReader *r, uint64_t id)
+{
+	MpIdentity	identity;
+	int			verdict = mp_read_u8(r);
+
 	mp_read_u8(r);
 	mp_read_u16(r);
 	mp_read_identity(r, &identity);
 	if (id < 7 && verdict != MP_PRESENT && verdict != MP_UNREACHABLE)
 		complain("a file that is there isn't hashed but called something else", verdict);
-	if (verdict != MP_PRESENT)
-		return;
-	if (id == 7 || mp_read_u8(r) != sizeof(md5))
-		complain("a digest out of nothing", (int) id);
-	for (size_t i = 0; i < sizeof(md5); i++)
-	{
-		if (mp_read_u8(r) != md5[i])
-		{
-			complain("a wrong digest", (int) id);
-			return;
-		}
-	}
+	if (verdict == MP_PRESENT)
+		judge_digest(r, id);
+	else if (mp_read_u8(r) != 0)
+		complain("a digest of a file that wasn't read", (int) id);
+	/* Of its ends. */
+	for (int length = mp_read_u8(r); length > 0; length--)
+		mp_read_u8(r);
+}
+
+static void
+judge_hash(MpReader *r, uint64_t id)
+{
+	/* None when the root isn't there. */
+	for (uint32_t n = mp_read_u32(r); n > 0 && !r->bad; n--)
+		judge_hashed(r, id);
 }
 
 /* A folder that can't be listed to its end tells nothing. */
