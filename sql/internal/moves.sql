@@ -16,17 +16,26 @@ COMMENT ON TABLE missing_photos.known_copy IS
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.known_copy', '');
 
 CREATE FUNCTION missing_photos.record_moves(
-	job_id uuid, owner text, photos text[], files text[], old_paths text[], new_paths text[])
+	job_id uuid, owner text, photos text[], files text[], old_paths text[], new_paths text[],
+	paths_only boolean[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH moved AS (
-		SELECT * FROM unnest(photos, files, old_paths, new_paths) AS m (photo, file, old_path, new_path)
+		SELECT m.photo, m.file, m.old_path, m.new_path, COALESCE(m.path_only, false) AS path_only
+		  FROM unnest(photos, files, old_paths, new_paths, paths_only)
+		    AS m (photo, file, old_path, new_path, path_only)
 	), made_good AS (
 		DELETE FROM missing_photos.loss AS lost
 		 USING moved
-		 WHERE lost.owner = record_moves.owner
+		 WHERE lost.owner = record_moves.owner AND NOT moved.path_only
+		   AND lost.photo = moved.photo AND lost.file = moved.file
+		RETURNING lost.photo, lost.file
+	), still_lost AS (
+		UPDATE missing_photos.loss AS lost SET path = moved.new_path
+		  FROM moved
+		 WHERE lost.owner = record_moves.owner AND moved.path_only
 		   AND lost.photo = moved.photo AND lost.file = moved.file
 		RETURNING lost.photo, lost.file
 	), doubted AS (
@@ -49,10 +58,14 @@ AS $$
 	INSERT INTO missing_photos.finding
 		(job_id, owner, photo, file, path, new_path, old_state, new_state)
 	SELECT record_moves.job_id, record_moves.owner, moved.photo, moved.file, moved.old_path,
-	       moved.new_path, CASE WHEN made_good.file IS NULL THEN 'present' ELSE 'missing'
-	                       END::missing_photos.file_state, 'present'
+	       moved.new_path,
+	       CASE WHEN made_good.file IS NULL AND still_lost.file IS NULL THEN 'present'
+	            ELSE 'missing' END::missing_photos.file_state,
+	       CASE WHEN still_lost.file IS NULL THEN 'present'
+	            ELSE 'missing' END::missing_photos.file_state
 	  FROM moved
 	  LEFT JOIN made_good ON made_good.photo = moved.photo AND made_good.file = moved.file
+	  LEFT JOIN still_lost ON still_lost.photo = moved.photo AND still_lost.file = moved.file
 $$;
 COMMENT ON FUNCTION missing_photos.record_moves IS
 	'keeps the findings of files that moved, and forgets what was noted of them as gone or in doubt';
@@ -153,3 +166,36 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.sibling_paths IS
 	'paths of files that would belong to the same photo as this one';
+
+CREATE FUNCTION missing_photos.changed_sizes(files text[], sizes bigint[])
+RETURNS SETOF bigint
+LANGUAGE sql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT seen.ordinal
+	  FROM unnest(files, sizes) WITH ORDINALITY AS seen (file, size, ordinal)
+	  JOIN missing_photos.file_identity AS known ON known.file = seen.file
+	 WHERE known.size <> seen.size
+$$;
+COMMENT ON FUNCTION missing_photos.changed_sizes IS
+	'which of these files (by their place in the array) had another size when they were last seen';
+
+CREATE FUNCTION missing_photos.taken_paths(old_paths text[], new_paths text[], claimed text[])
+RETURNS SETOF text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Of the new paths, those that some row claims which won't move away itself; and then the old
+	-- paths of those that can't move for it, and so on.
+	WITH RECURSIVE moving AS MATERIALIZED (
+		SELECT * FROM unnest(old_paths, new_paths) AS m (old_path, new_path)
+	), taken AS (
+		SELECT c.path FROM unnest(claimed) AS c (path)
+		 WHERE NOT EXISTS (SELECT FROM moving WHERE moving.old_path = c.path)
+		UNION
+		SELECT moving.old_path FROM taken JOIN moving ON moving.new_path = taken.path
+	)
+	SELECT taken.path FROM taken
+$$;
+COMMENT ON FUNCTION missing_photos.taken_paths IS
+	'paths that files can''t take because another file keeps them';

@@ -71,7 +71,7 @@ DECLARE
 		ELSE pg_catalog.jsonb_build_object() END;
 	ours pg_catalog.bool;
 BEGIN
-	IF $3 {=} 'relink' THEN
+	IF $3 {=} ANY (ARRAY['relink', 'remap', 'merge']) THEN
 		RETURN;  -- no application has a code for it
 	ELSIF my.code IS NULL THEN
 		RAISE EXCEPTION 'there is no job of kind "%"', $3 USING ERRCODE = 'invalid_parameter_value';

@@ -37,10 +37,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT missing_photos.contract_define(missing_photos.move_names(names), 'library_move',
 		'of_owner text, of_photos text[], of_files text[], of_old_paths text[], '
-		|| 'of_new_paths text[], of_mains boolean[], of_mains_after text[]',
+		|| 'of_new_paths text[], of_mains boolean[], of_mains_after text[], '
+		|| 'of_paths_only boolean[]',
 		'TABLE (photo text, file text, path text, moved boolean, busy boolean)',
 		missing_photos.contract_writes(1000), missing_photos.move_body(),
-		'gives files their new paths where the library still says the old ones, and their photos back what they lost; moved: done, busy: held by another session; neither: another row has that path, or there was nothing to do')
+		'gives files their new paths where the library still says the old ones, and their photos back what they lost, unless only paths are wanted; moved: done, busy: held by another session; neither: another row has that path, or there was nothing to do')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_move IS 'defines library_move';
 
@@ -64,6 +65,7 @@ DECLARE
 	mains pg_catalog.bool[];
 	afters pg_catalog.text[];
 	unshown pg_catalog.bool[];
+	found pg_catalog.bool[];
 	busy pg_catalog.bool[];
 	moving pg_catalog.text[];
 	leaving pg_catalog.text[];
@@ -78,11 +80,11 @@ BEGIN
 	SELECT pg_catalog.array_agg(k.photo), pg_catalog.array_agg(k.file),
 	       pg_catalog.array_agg(k.path), pg_catalog.array_agg(k.target),
 	       pg_catalog.array_agg(k.was_main), pg_catalog.array_agg(k.main_after),
-	       pg_catalog.array_agg(k.main IS NULL AND NOT k.was_main),
-	       pg_catalog.array_agg(k.held)
-	  INTO photos, files, paths, wanted, mains, afters, unshown, busy
+	       pg_catalog.array_agg(k.found AND k.main IS NULL AND NOT k.was_main),
+	       pg_catalog.array_agg(k.found), pg_catalog.array_agg(k.held)
+	  INTO photos, files, paths, wanted, mains, afters, unshown, found, busy
 	  FROM (SELECT j.photo, j.file, j.path, j.main, COALESCE(($6)[j.ordinal], false) AS was_main,
-	               ($7)[j.ordinal] AS main_after,
+	               ($7)[j.ordinal] AS main_after, NOT COALESCE(($8)[j.ordinal], false) AS found,
 	               NOT pg_catalog.bool_and(j.locked) OVER (PARTITION BY j.file) AS held,
 	               CASE WHEN COALESCE(($4)[j.ordinal] {=} j.path,
 	                                  ($4)[j.ordinal] IS NULL AND j.path IS NULL)
@@ -159,8 +161,9 @@ BEGIN
 	               pg_catalog.array_agg(t.after) AS afters
 	          FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 	                          pg_catalog.unnest(my.wanted), pg_catalog.unnest(my.mains),
-	                          pg_catalog.unnest(my.afters)) AS t(photo, file, target, main, after)
-	         WHERE t.file {=} ANY (SELECT pg_catalog.unnest(my.moving))) AS k
+	                          pg_catalog.unnest(my.afters), pg_catalog.unnest(my.found))
+	            AS t(photo, file, target, main, after, found)
+	         WHERE t.found AND t.file {=} ANY (SELECT pg_catalog.unnest(my.moving))) AS k
 	 CROSS JOIN LATERAL missing_photos.library_mark_present($1, k.photos, k.files, k.paths, k.mains,
 	                                                        k.afters);
 	{put_back}
@@ -206,10 +209,10 @@ AS $$
 	UPDATE {photo} AS p SET {photo.removed} = false%s
 	 WHERE p.{photo.key} {=} ANY (ARRAY(
 	           SELECT t.photo::{photo.key:type}
-	             FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files))
-	               AS t(photo, file)
+	             FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
+	                             pg_catalog.unnest(my.found)) AS t(photo, file, found)
 	             JOIN {file} AS f ON f.{file.key} {=} t.file::{file.key:type}{and_file_of_owner}
-	            WHERE {media} AND t.file {=} ANY (SELECT pg_catalog.unnest(my.moving))))
+	            WHERE t.found AND {media} AND t.file {=} ANY (SELECT pg_catalog.unnest(my.moving))))
 	   AND p.{photo.owner} {=} $1::{photo.owner:type} AND p.{photo.removed};
 $body$, CASE WHEN from_trash THEN ', {photo.trashed} = false' ELSE '' END)
 $$;

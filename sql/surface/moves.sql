@@ -12,3 +12,14 @@ AS 'MODULE_PATHNAME', 'missing_photos_add_file'
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000;
 COMMENT ON FUNCTION add_file IS
 	'for an importer: links a discovered file to the photo that has its content; action says what was done: known, restored, relinked, added, copy, created, new or conflict';
+
+CREATE FUNCTION missing_photos.remap_paths(
+	owner anycompatible, old_prefix text, new_prefix text, dry_run boolean DEFAULT true,
+	force boolean DEFAULT false,
+	OUT photo text, OUT file text, OUT old_path text, OUT new_path text, OUT state text,
+	OUT reason text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'missing_photos_remap_paths'
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000 ROWS 10000;
+COMMENT ON FUNCTION missing_photos.remap_paths IS
+	'for a folder that moved as a whole: gives an owner''s files below old_prefix their paths below new_prefix where they are found there; by default only shows what it would do (ready, absent, different, unreachable, invalid, readonly, collision)';

@@ -27,6 +27,7 @@
 #include "library.h"
 #include "reasons.h"
 #include "restore.h"
+#include "result_set.h"
 #include "settings.h"
 #include "sql_calls.h"
 #include "twins.h"
@@ -219,30 +220,6 @@ return_found(Check *check, ReturnSetInfo *result)
 		put_row(check, result->setResult, result->setDesc, &next);
 }
 
-/* The result set, made by hand: 14 and 15 name the helper differently. */
-static void
-begin_result(FunctionCallInfo fcinfo)
-{
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	MemoryContext old;
-	TupleDesc	shape;
-
-	if (result == NULL || !IsA(result, ReturnSetInfo) ||
-		(result->allowedModes & SFRM_Materialize) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("check_files returns a set, which is not accepted here"),
-				 errhint("SELECT * FROM check_files(photo).")));
-	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	old = MemoryContextSwitchTo(result->econtext->ecxt_per_query_memory);
-	result->returnMode = SFRM_Materialize;
-	result->setDesc = BlessTupleDesc(CreateTupleDescCopy(shape));
-	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
-											  false, work_mem);
-	MemoryContextSwitchTo(old);
-}
-
 static void
 begin_check(Check *check, const char *photo)
 {
@@ -279,7 +256,7 @@ missing_photos_check_files(PG_FUNCTION_ARGS)
 	char	   *photo = library_id(fcinfo, 0, "photo");
 	Check		check;
 
-	begin_result(fcinfo);
+	result_set_begin(fcinfo, "check_files(photo)");
 	SPI_connect();
 	library_check_writable("check_files()");
 	run_check(&check, photo);

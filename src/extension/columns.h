@@ -5,7 +5,7 @@
 #ifndef MISSING_PHOTOS_COLUMNS_H
 #define MISSING_PHOTOS_COLUMNS_H
 
-#define MAX_COLUMNS 9
+#define MAX_COLUMNS 10
 
 typedef struct Columns
 {

@@ -18,7 +18,7 @@ Columns *
 moves_columns(MemoryContext parent)
 {
 	static const Oid types[MOVE_COLUMNS] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, INT8OID, INT8OID,
-	INT8OID, INT8OID, INT8OID};
+	INT8OID, INT8OID, INT8OID, BOOLOID};
 
 	return columns_make(parent, MOVE_COLUMNS, types);
 }
@@ -32,6 +32,9 @@ moves_add(Columns *moves, const char *photo, const char *file, const char *from,
 	columns_set_cstring(moves, MOVE_FILE, file);
 	columns_set_cstring(moves, MOVE_FROM, from);
 	columns_set_cstring(moves, MOVE_TO, to);
+	columns_set_bool(moves, MOVE_PATH_ONLY, identity == NULL);
+	if (identity == NULL)
+		return;
 	columns_set_int8(moves, MOVE_FSID, identity->fsid);
 	columns_set_int8(moves, MOVE_INODE, identity->inode);
 	columns_set_int8(moves, MOVE_SIZE, identity->size);
@@ -83,8 +86,9 @@ move(Changes *changes, const Columns *moves, Columns *moved, Columns *again)
 	for (int i = MOVE_PHOTO; i <= MOVE_TO; i++)
 		argument_datum(&a, TEXTARRAYOID, columns_array(moves, i));
 	argument_losses(&a, changes->owner, moves);
+	argument_datum(&a, BOOLARRAYOID, columns_array(moves, MOVE_PATH_ONLY));
 	call_as_caller("SELECT DISTINCT ON (m.file, m.photo) j.ordinal, m.file, m.moved, m.busy"
-				   "  FROM missing_photos.library_move($1, $2, $3, $4, $5, $6, $7) AS m"
+				   "  FROM missing_photos.library_move($1, $2, $3, $4, $5, $6, $7, $8) AS m"
 				   "  JOIN ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3))"
 				   "       WITH ORDINALITY AS j (photo, file, ordinal)"
 				   "    ON j.photo OPERATOR(pg_catalog.=) m.photo"
@@ -103,11 +107,27 @@ move(Changes *changes, const Columns *moves, Columns *moved, Columns *again)
 	}
 }
 
+/* What the files look like at their new places, where somebody saw them there. */
+static void
+note_identities(const Columns *moved)
+{
+	Columns    *seen = moves_columns(CurrentMemoryContext);
+	Arguments	a = {0};
+
+	for (int i = 0; i < moved->n_rows; i++)
+		if (!moved->nulls[MOVE_FSID][i])
+			copy_row(seen, moved, i);
+	argument_datum(&a, TEXTARRAYOID, columns_array(seen, MOVE_FILE));
+	for (int i = MOVE_FSID; i <= MOVE_CTIME; i++)
+		argument_datum(&a, columns_array_type(seen, i), columns_array(seen, i));
+	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6)", &a);
+	columns_free(seen);
+}
+
 static void
 record(const Changes *changes, const Columns *moved)
 {
 	Arguments	a = {0};
-	Arguments	identities = {0};
 
 	argument_datum(&a, UUIDOID, changes->job_id);
 	if (!changes->has_job)
@@ -115,11 +135,9 @@ record(const Changes *changes, const Columns *moved)
 	argument_text(&a, changes->owner);
 	for (int i = MOVE_PHOTO; i <= MOVE_TO; i++)
 		argument_datum(&a, TEXTARRAYOID, columns_array(moved, i));
-	call_as_owner("SELECT missing_photos.record_moves($1, $2, $3, $4, $5, $6)", &a);
-	argument_datum(&identities, TEXTARRAYOID, columns_array(moved, MOVE_FILE));
-	for (int i = MOVE_FSID; i <= MOVE_CTIME; i++)
-		argument_datum(&identities, columns_array_type(moved, i), columns_array(moved, i));
-	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6)", &identities);
+	argument_datum(&a, BOOLARRAYOID, columns_array(moved, MOVE_PATH_ONLY));
+	call_as_owner("SELECT missing_photos.record_moves($1, $2, $3, $4, $5, $6, $7)", &a);
+	note_identities(moved);
 }
 
 static void

@@ -10,16 +10,19 @@
 
 #include "apply.h"
 
-/* A row per photo and file; the identity is what the file looks like at its new place. */
+/*
+ * A row per photo and file.  The identity is what the file looks like at its new place; with
+ * MOVE_PATH_ONLY nobody has seen it there, so nothing but the path changes.
+ */
 enum
 {
 	MOVE_PHOTO, MOVE_FILE, MOVE_FROM, MOVE_TO, MOVE_FSID, MOVE_INODE, MOVE_SIZE, MOVE_MTIME,
-	MOVE_CTIME, MOVE_COLUMNS
+	MOVE_CTIME, MOVE_PATH_ONLY, MOVE_COLUMNS
 };
 
 extern Columns *moves_columns(MemoryContext parent);
 
-/* Strings end in NUL. */
+/* Strings end in NUL; no identity: only the path. */
 extern void moves_add(Columns *moves, const char *photo, const char *file, const char *from,
 					  const char *to, const MpIdentity *identity);
 

@@ -63,8 +63,8 @@ BEGIN
 	PERFORM * FROM missing_photos.library_counts(NULL);
 	SELECT m.outcome INTO outcome FROM missing_photos.library_mark_present(owner, ARRAY[photo], ARRAY[file], ARRAY[path], ARRAY[true], ARRAY[file]) AS m;
 	RETURN NEXT outcome;
-	PERFORM * FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[path], ARRAY[other], ARRAY[true], ARRAY[file]);
-	SELECT m.moved::pg_catalog.text INTO outcome FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[other], ARRAY[path], NULL, NULL) AS m;
+	PERFORM * FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[path], ARRAY[other], ARRAY[true], ARRAY[file], NULL);
+	SELECT m.moved::pg_catalog.text INTO outcome FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[other], ARRAY[path], NULL, NULL, NULL) AS m;
 	RETURN NEXT outcome;
 	PERFORM * FROM missing_photos.library_claimed(ARRAY[path]);
 	PERFORM * FROM missing_photos.library_photos_by_content(owner, ARRAY['00']);

@@ -14,7 +14,7 @@ CREATE FUNCTION t.move(who text, ns integer[], kinds text[], targets text[]) RET
 	           CASE WHEN r.moved AND r.busy THEN 'moved and busy' WHEN r.moved THEN r.path
 	                WHEN r.busy THEN 'busy' ELSE 'refused' END), '; ' ORDER BY m.n, m.kind)
 	  FROM wanted
-	 CROSS JOIN LATERAL missing_photos.library_move(t.owner(who), photos, files, paths, targets, mains, afters) AS r
+	 CROSS JOIN LATERAL missing_photos.library_move(t.owner(who), photos, files, paths, targets, mains, afters, NULL) AS r
 	  JOIN t.map AS m ON m.photo = r.photo AND m.file = r.file
 $$;
 CREATE FUNCTION t.path(who text, n integer, kind text DEFAULT 'image') RETURNS text LANGUAGE sql AS $$
@@ -49,6 +49,18 @@ SELECT t.is(t.state('12', 10), 'image metadata raw; main image; flagged nothing'
 SELECT t.home();
 TRUNCATE t.loss;
 
+-- Only the path, of a file nobody has found.
+SELECT t.lose('12', '{10}');
+SELECT t.keep('lost');
+SELECT t.is((SELECT string_agg(r.moved::text, ' ') FROM t.loss AS l CROSS JOIN LATERAL missing_photos.library_move('12',
+	ARRAY[l.photo], ARRAY[l.file], ARRAY[l.path], ARRAY[l.path || '.x'], ARRAY[l.was_main], ARRAY[l.main_after], '{t}') AS r),
+	'true true true', 'only the paths');
+SELECT t.is(t.changes('lost'), t.plain('{file} -3 +3 {file.path}'), 'flags, links and main file are as before');
+SELECT t.home();
+SELECT t.back('12', '{10}');
+TRUNCATE t.loss;
+SELECT t.is(t.changes('start'), 'nothing', 'as at the start');
+
 -- A photo whose main file is unknown.
 SELECT t.lose('12', '{20}');
 TRUNCATE t.loss;
@@ -81,12 +93,12 @@ SELECT t.is(t.move('12', '{1}', '{image}', ARRAY[t.path('2', 1)]), '1 image refu
 SELECT t.is(t.changes('start'), 'nothing', 'nothing written');
 SELECT t.is(t.move('12', '{1,2}', '{image}', '{NULL,""}'), '1 image refused; 2 image refused', 'no path');
 SELECT t.is((SELECT count(*)::text FROM missing_photos.library_move('12', ARRAY[t.photo('2', 1)], ARRAY[t.file('2', 1, 'image')],
-	ARRAY[t.path('2', 1)], '{/data/2/x.jpg}', NULL, NULL)), '0', 'another owner''s photo: no row');
+	ARRAY[t.path('2', 1)], '{/data/2/x.jpg}', NULL, NULL, NULL)), '0', 'another owner''s photo: no row');
 SELECT t.is((SELECT count(*) FILTER (WHERE moved) || ' ' || count(*)
                FROM (SELECT array_agg(m.photo) AS photos, array_agg(m.file) AS files, array_agg(m.path) AS paths,
                             array_agg(replace(m.path, '/data/12/', '/data/12/deep/er/')) AS targets
                        FROM t.map AS m WHERE m.who = '12') AS w
-              CROSS JOIN LATERAL missing_photos.library_move('12', photos, files, paths, targets, NULL, NULL)),
+              CROSS JOIN LATERAL missing_photos.library_move('12', photos, files, paths, targets, NULL, NULL, NULL)),
 	'52 52', 'a whole owner');
 SELECT t.home();
 SELECT t.is(t.changes('start'), 'nothing', 'and back');

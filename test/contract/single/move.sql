@@ -4,7 +4,7 @@ CREATE FUNCTION t.move(ns integer[], targets text[]) RETURNS text LANGUAGE sql A
 	SELECT string_agg(m.n || CASE WHEN r.moved THEN ' moved' WHEN r.busy THEN ' busy' ELSE ' refused' END, '; ' ORDER BY m.n)
 	  FROM (SELECT array_agg(t.photo('12', n) ORDER BY ordinal) AS photos, array_agg(a."originalPath" ORDER BY ordinal) AS paths
 	          FROM unnest(ns) WITH ORDINALITY AS w(n, ordinal) JOIN asset AS a ON a.id = t.photo('12', n)::uuid) AS w
-	 CROSS JOIN LATERAL missing_photos.library_move(t.owner('12'), photos, photos, paths, targets, NULL, NULL) AS r
+	 CROSS JOIN LATERAL missing_photos.library_move(t.owner('12'), photos, photos, paths, targets, NULL, NULL, NULL) AS r
 	  JOIN t.map AS m ON m.photo = r.photo
 $$;
 CREATE FUNCTION t.p(n integer) RETURNS text LANGUAGE sql AS $$ SELECT "originalPath" FROM asset WHERE id = t.photo('12', n)::uuid $$;
