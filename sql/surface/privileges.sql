@@ -39,7 +39,7 @@ CREATE VIEW missing_photos.application_object AS
 	    OR proc.proname LIKE 'library\_%'
 	    OR proc.proname IN ('check_library', 'paths_of', 'media_is_gone', 'media_error_of',
 	                        'counts', 'flagged_files', 'sees_pair', 'seen_owners', 'files_below',
-	                        'stats_of', 'approve_job', 'cancel_job', 'sha1', 'sibling_paths', 'kinds_of_names',
+	                        'stats_of', 'approve_job', 'cancel_job', 'sha1',
 	                        'remap_paths')
 	UNION ALL
 	SELECT 'TABLE', class.oid::regclass::text
