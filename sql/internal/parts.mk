@@ -10,6 +10,8 @@ SQL_INTERNAL = \
 	sql/internal/deletion_plan.sql \
 	sql/internal/deletion.sql \
 	sql/internal/moves.sql \
+	sql/internal/history.sql \
 	sql/internal/job.sql \
+	sql/internal/queue.sql \
 	sql/internal/derived.sql \
 	sql/internal/drain.sql

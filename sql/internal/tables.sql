@@ -125,10 +125,12 @@ CREATE TABLE missing_photos.suspect (
 	photo  text NOT NULL,
 	file   text NOT NULL,
 	path   text,
+	flags  integer NOT NULL DEFAULT 0,
 	PRIMARY KEY (job_id, photo, file)
 );
 COMMENT ON TABLE missing_photos.suspect IS
-	'files a held scan would flag, until a person approves or cancels it';
+	'files a held scan would flag, until a person approves or cancels it; and what a scan that takes several batches has judged and not yet acted on, so that it can go on after a crash';
+COMMENT ON COLUMN missing_photos.suspect.flags IS '1 held as missing, 2 read-only, 4 not linked';
 
 CREATE TABLE missing_photos.absence (
 	owner     text        NOT NULL,
@@ -149,16 +151,56 @@ CREATE TABLE missing_photos.job (
 	owner       text        NOT NULL,
 	role        name        NOT NULL,
 	state       text        NOT NULL,
-	started_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	arguments   jsonb       NOT NULL DEFAULT '{}',
+	background  boolean     NOT NULL DEFAULT false,
+	resumed     integer     NOT NULL DEFAULT 0,
+	pid         integer,
+	told        boolean     NOT NULL DEFAULT true,
+	staged      boolean     NOT NULL DEFAULT false,
+	queued_at   timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+	started_at  timestamptz,
 	finished_at timestamptz,
 	done        integer     NOT NULL DEFAULT 0,
 	total       integer     NOT NULL DEFAULT 0,
 	result      jsonb       NOT NULL DEFAULT '{}',
+	counted     jsonb       NOT NULL DEFAULT '{}',
 	error       text
 );
 CREATE INDEX job_owner ON missing_photos.job (owner, started_at);
+CREATE INDEX job_open ON missing_photos.job (queued_at)
+	WHERE state IN ('queued', 'running') OR NOT told;
 COMMENT ON TABLE missing_photos.job IS 'scans, relinks and deletions, and what came of them';
+COMMENT ON COLUMN missing_photos.job.arguments IS
+	'what the job''s procedure is given besides the owner and the job''s id, by parameter';
+COMMENT ON COLUMN missing_photos.job.background IS 'run by a background worker';
+COMMENT ON COLUMN missing_photos.job.resumed IS
+	'how often it went on by itself after its worker had ended';
+COMMENT ON COLUMN missing_photos.job.pid IS 'the session that runs it, while it holds the job''s lock';
+COMMENT ON COLUMN missing_photos.job.told IS
+	'whether the application''s job table says how it ended';
+COMMENT ON COLUMN missing_photos.job.staged IS
+	'whether table suspect has all that the job has left to act on';
 COMMENT ON COLUMN missing_photos.job.result IS 'what the job counted, by its kind';
+COMMENT ON COLUMN missing_photos.job.counted IS 'what of the result is in the history';
+
+CREATE TABLE missing_photos.cancel_request (
+	job_id uuid PRIMARY KEY
+);
+COMMENT ON TABLE missing_photos.cancel_request IS
+	'running jobs that somebody cancelled: kept apart from their rows, which they may hold locked';
+
+CREATE TABLE missing_photos.day_count (
+	owner       text   NOT NULL,
+	day         date   NOT NULL,
+	photos      bigint NOT NULL DEFAULT 0,
+	missing     bigint NOT NULL DEFAULT 0,
+	unreachable bigint NOT NULL DEFAULT 0,
+	restored    bigint NOT NULL DEFAULT 0,
+	relinked    bigint NOT NULL DEFAULT 0,
+	deleted     bigint NOT NULL DEFAULT 0,
+	PRIMARY KEY (owner, day)
+);
+COMMENT ON TABLE missing_photos.day_count IS 'what jobs counted, per owner and day';
 
 CREATE TABLE missing_photos.finding (
 	id        bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -189,5 +231,6 @@ SELECT pg_catalog.pg_extension_config_dump('missing_photos.loss', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.suspect', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.absence', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.job', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.day_count', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.finding', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.finding_id_seq', '');

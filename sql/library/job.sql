@@ -31,7 +31,7 @@ AS $$
 		(2, 'failed', 'false', NULL, CASE WHEN names ? 'job.cancelled'
 			THEN '$4 {=} ''failed''' ELSE '$4 {<>} ''finished''' END),
 		(3, 'cancelled', 'false', NULL, '$4 {=} ''cancelled'''),
-		(4, 'started', 'pg_catalog.clock_timestamp()', NULL, NULL),
+		(4, 'started', 'CASE WHEN $4 {=} ''started'' THEN pg_catalog.clock_timestamp() END', NULL, NULL),
 		(5, 'ended', 'NULL', NULL, 'pg_catalog.clock_timestamp()'),
 		(6, 'current', 'COALESCE($5, 0)', 'COALESCE($5, j.{job.current})',
 		 'COALESCE($5, j.{job.current})'),
@@ -84,9 +84,9 @@ BEGIN
 		RAISE EXCEPTION 'job % of the application belongs to another owner or is of another kind', $1
 			USING ERRCODE = 'invalid_parameter_value',
 			      HINT = 'Leave job_id out, or give the id of a job of this owner and kind.';
-	ELSIF FOUND AND $4 {=} 'started' THEN
+	ELSIF FOUND AND $4 {=} ANY (ARRAY['queued', 'started']) THEN
 		UPDATE {job} AS j SET @start WHERE j.{job.key} {=} $1::{job.key:type};
-	ELSIF $4 {=} 'started' THEN
+	ELSIF $4 {=} ANY (ARRAY['queued', 'started']) THEN
 		INSERT INTO {job} ({job.key}, {job.type}, {job.owner}, {job.queued}@columns)
 		VALUES ($1::{job.key:type}, my.code, $2::{job.owner:type}, pg_catalog.clock_timestamp()@values);
 	ELSIF FOUND AND $4 {=} 'running' THEN

@@ -25,6 +25,7 @@ BEGIN
 	names := names || jsonb_build_object(
 		'job_scan', quote_nullable(mapping #>> '{job_types,scan}'),
 		'job_delete', quote_nullable(mapping #>> '{job_types,delete}'),
+		'job_import', quote_nullable(mapping #>> '{job_types,import}'),
 		'more_job_columns', missing_photos.contract_more(mapping, 'job', 'columns'),
 		'more_job_values', missing_photos.contract_more(mapping, 'job', 'values'));
 	RETURN names || CASE mapping ->> 'shape'

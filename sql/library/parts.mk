@@ -16,6 +16,7 @@ SQL_LIBRARY = \
 	sql/library/claimed.sql \
 	sql/library/add.sql \
 	sql/library/job.sql \
+	sql/library/last_import.sql \
 	sql/library/missing.sql \
 	sql/library/deletion_librephotos.sql \
 	sql/library/deletion_standalone.sql \

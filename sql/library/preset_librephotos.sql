@@ -40,7 +40,7 @@ AS $$
 			                      "step": "progress_step", "result": "result",
 			                      "cancelled": "cancelled"}}'::jsonb),
 		'file_types', '{"image": "1", "video": "2", "metadata": "3", "raw": "4"}'::jsonb,
-		'job_types', '{"scan": "14", "delete": "5"}'::jsonb,
+		'job_types', '{"scan": "14", "delete": "5", "import": "1"}'::jsonb,
 		-- A file's key is the MD5 of its content and then its owner's id.
 		'digest', '{"algorithm": "md5", "length": 32}'::jsonb,
 		'owner_in_key', 33,

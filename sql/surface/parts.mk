@@ -6,4 +6,5 @@ SQL_SURFACE = \
 	sql/surface/media.sql \
 	sql/surface/views.sql \
 	sql/surface/derived.sql \
+	sql/surface/jobs.sql \
 	sql/surface/privileges.sql

@@ -25,16 +25,3 @@ AS 'MODULE_PATHNAME', 'missing_photos_scan_missing_photos'
 LANGUAGE c;
 COMMENT ON PROCEDURE scan_missing_photos IS
 	'scan_missing with a commit after each batch, so that progress shows and no transaction stays open while the disk is read';
-
-CREATE FUNCTION missing_photos.approve_job(job_id uuid)
-RETURNS missing_photos.scan_result
-AS 'MODULE_PATHNAME', 'missing_photos_approve_job'
-LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000;
-COMMENT ON FUNCTION missing_photos.approve_job IS
-	'flags what a held scan found, after looking for each file once more';
-
-CREATE FUNCTION missing_photos.cancel_job(job_id uuid)
-RETURNS void
-AS 'MODULE_PATHNAME', 'missing_photos_cancel_job'
-LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION missing_photos.cancel_job IS 'drops what a held scan found';

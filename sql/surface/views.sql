@@ -212,8 +212,9 @@ CREATE VIEW missing_photos.jobs WITH (security_barrier) AS
 	             invalid bigint)
 	 WHERE j.owner IN (SELECT missing_photos.seen_owners());
 COMMENT ON VIEW missing_photos.jobs IS 'scans and what came of them';
-COMMENT ON COLUMN missing_photos.jobs.state IS 'running, finished, failed, held or cancelled';
-COMMENT ON COLUMN missing_photos.jobs.done IS 'pages of files judged';
+COMMENT ON COLUMN missing_photos.jobs.state IS
+	'queued, running, finished, failed, held or cancelled';
+COMMENT ON COLUMN missing_photos.jobs.done IS 'files judged (a deletion: photos), of total';
 COMMENT ON COLUMN missing_photos.jobs.missing IS
 	'files newly flagged; NULL, like the other counts, until the job has ended';
 COMMENT ON COLUMN missing_photos.jobs.suspects IS 'files a held scan would flag';

@@ -17,6 +17,27 @@
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* 17 can ask whether a stronger lock is held. */
+#if PG_VERSION_NUM >= 170000
+#define lock_held_by_me(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define lock_held_by_me(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
+/* 15 has a name of its own for a statement without parameters; 18 runs no portal twice. */
+#if PG_VERSION_NUM >= 150000
+#define analyze_statement(raw, text) pg_analyze_and_rewrite_fixedparams(raw, text, NULL, 0, NULL)
+#else
+#define analyze_statement(raw, text) pg_analyze_and_rewrite(raw, text, NULL, 0, NULL)
+#endif
+#if PG_VERSION_NUM >= 180000
+#define run_portal(portal, done) \
+	PortalRun(portal, FETCH_ALL, true, None_Receiver, None_Receiver, done)
+#else
+#define run_portal(portal, done) \
+	PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, done)
+#endif
+
 /* 17 gives extensions wait events of their own name. */
 #if PG_VERSION_NUM >= 170000
 #define WAIT_FOR_PROBE (WaitEventExtensionNew("MissingPhotosProbe"))

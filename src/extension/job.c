@@ -15,8 +15,10 @@
 #include "utils/uuid.h"
 
 #include "job.h"
+#include "job_lock.h"
 #include "library.h"
 #include "owner_lock.h"
+#include "settings.h"
 #include "sql_calls.h"
 
 static Datum
@@ -46,6 +48,7 @@ job_make(MemoryContext parent, Size size, const char *kind, const char *owner,
 	job->kind = kind;
 	job->owner = pstrdup(owner);
 	job->id = make_id(job_id);
+	job->page = 1;
 	MemoryContextSwitchTo(old);
 	return job;
 }
@@ -106,8 +109,9 @@ try_commit(Job *job)
 	return error;
 }
 
-static void
-write_end(Job *job, const char *state, const char *error)
+/* Returns the state it got: "cancelled" instead of "failed" when somebody asked for that. */
+static const char *
+write_end(Job *job, const char *state, const char *error, bool counted)
 {
 	Arguments	a = {0};
 
@@ -116,14 +120,24 @@ write_end(Job *job, const char *state, const char *error)
 	argument_text(&a, job->owner);
 	argument_text(&a, state);
 	argument_text(&a, error);
-	argument_text(&a, job->result(job));
+	argument_text(&a, counted ? job->result(job) : NULL);
 	call_as_owner("SELECT missing_photos.end_job($1, $2, $3, $4, $5::jsonb)", &a);
+	job->ended = true;
+	return result_text(0, 1);
+}
+
+static void
+release(Job *job)
+{
+	if (job->locked)
+		job_lock_release(DatumGetUUIDP(job->id));
+	job->locked = false;
 }
 
 typedef struct Failure
 {
 	Job		   *job;
-	const char *message;
+	const ErrorData *error;
 } Failure;
 
 static void
@@ -131,16 +145,22 @@ write_failure(void *arg)
 {
 	Failure    *failure = arg;
 	Job		   *job = failure->job;
+	const char *message = failure->error->message;
+	/* A worker has no client that could have cancelled its statement: it is the job that was meant. */
+	bool		cancelled = failure->error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
+		IsBackgroundWorker;
+	/* One that couldn't even begin leaves what an earlier run counted. */
+	const char *state = write_end(job, cancelled ? "cancelled" : "failed", message,
+								  job->counted != NULL);
 
-	write_end(job, "failed", failure->message);
-	library_job(job->id, job->owner, job->kind, "failed", 0, 0, failure->message);
+	library_job(job->id, job->owner, job->kind, state, 0, 0, message);
 }
 
 /* Ends the job as failed and raises the error again. */
 pg_noreturn static void
 fail(Job *job, ErrorData *error)
 {
-	Failure		failure = {job, error->message};
+	Failure		failure = {job, error};
 
 	job->close(job);
 	SPI_rollback();
@@ -149,6 +169,7 @@ fail(Job *job, ErrorData *error)
 		(void) try_commit(job);
 	else
 		SPI_rollback();
+	release(job);
 	ReThrowError(error);
 }
 
@@ -169,6 +190,10 @@ job_run(Job *job, JobStep step, void *arg)
 	if (error != NULL)
 		fail(job, error);
 	owner_lock_keep(job->owner);
+	if (job->ended)
+		release(job);
+	else if (job->locked)
+		job_lock_keep(DatumGetUUIDP(job->id));
 }
 
 void
@@ -178,35 +203,45 @@ job_new_round(Job *job)
 	MemoryContextSwitchTo(job->round_context);
 }
 
-/* Ends this owner's jobs whose sessions were terminated, in the application's job table too. */
+/*
+ * Ends this owner's jobs of the same kind whose sessions were terminated, and tells the application
+ * what it couldn't be told before.
+ */
 static void
-fail_abandoned_jobs(Job *job)
+settle_earlier_jobs(Job *job)
 {
-	const char *reason = "the session that ran it ended before it did";
 	Arguments	a = {0};
 	uint64		n;
-	Datum	   *ids;
-	char	  **kinds;
+	struct
+	{
+		Datum		id;
+		char	   *kind;
+		char	   *state;
+		char	   *error;
+	}		   *earlier;
 
 	argument_datum(&a, UUIDOID, job->id);
+	argument_text(&a, job->kind);
 	argument_text(&a, job->owner);
-	argument_text(&a, reason);
-	call_as_owner("SELECT f.job_id::text, f.kind"
-				  "  FROM missing_photos.fail_abandoned_jobs($1, $2, $3) AS f", &a);
+	argument_text(&a, "the session that ran it ended before it did");
+	call_as_owner("SELECT f.job_id::text, f.kind, f.state, f.error"
+				  "  FROM missing_photos.fail_abandoned_jobs($1, $2, $3, $4) AS f", &a);
 	n = SPI_processed;
-	ids = palloc((n + 1) * sizeof(Datum));
-	kinds = palloc((n + 1) * sizeof(char *));
+	earlier = palloc((n + 1) * sizeof(*earlier));
 	for (uint64 i = 0; i < n; i++)
 	{
-		ids[i] = DirectFunctionCall1(uuid_in, CStringGetDatum(result_text(i, 1)));
-		kinds[i] = result_text(i, 2);
+		earlier[i].id = DirectFunctionCall1(uuid_in, CStringGetDatum(result_text(i, 1)));
+		earlier[i].kind = result_text(i, 2);
+		earlier[i].state = result_text(i, 3);
+		earlier[i].error = result_text(i, 4);
 	}
 	for (uint64 i = 0; i < n; i++)
-		library_job(ids[i], job->owner, kinds[i], "failed", 0, 0, reason);
+		library_job(earlier[i].id, job->owner, earlier[i].kind, earlier[i].state, 0, 0,
+					earlier[i].error);
 }
 
-void
-job_begin(Job *job)
+static void
+write_begin(Job *job)
 {
 	Arguments	a = {0};
 
@@ -214,13 +249,37 @@ job_begin(Job *job)
 	argument_text(&a, job->kind);
 	argument_text(&a, job->owner);
 	argument_text(&a, GetUserNameFromId(GetUserId(), false));
-	call_as_owner("SELECT missing_photos.begin_job($1, $2, $3, $4::name)", &a);
-	library_job(job->id, job->owner, job->kind, "started", 0, 0, NULL);
-	fail_abandoned_jobs(job);
+	argument_int4(&a, MyProcPid);
+	call_as_owner("SELECT b.goes_on, b.result::text"
+				  "  FROM missing_photos.begin_job($1, $2, $3, $4::name, $5) AS b", &a);
+	job->goes_on = result_bool(0, 1);
+	job->counted = MemoryContextStrdup(job->context, result_text(0, 2));
 }
 
 void
-job_progress(Job *job, int done, int total)
+job_begin(Job *job)
+{
+	if (job->commits)
+	{
+		if (!job_lock_take(DatumGetUUIDP(job->id)))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("this job is running already")));
+		job->locked = true;
+	}
+	write_begin(job);
+	library_job(job->id, job->owner, job->kind, "started", 0, 0, NULL);
+	settle_earlier_jobs(job);
+}
+
+static int
+pages(const Job *job, int64 items)
+{
+	return (items + job->page - 1) / job->page;
+}
+
+void
+job_progress(Job *job, int64 done, int64 total)
 {
 	Arguments	a = {0};
 
@@ -228,15 +287,31 @@ job_progress(Job *job, int done, int total)
 	argument_int4(&a, done);
 	argument_int4(&a, total);
 	call_as_owner("SELECT missing_photos.progress_job($1, $2, $3)", &a);
-	library_job(job->id, job->owner, job->kind, "running", done, total, NULL);
+	library_job(job->id, job->owner, job->kind, "running",
+				done >= total ? pages(job, total) : done / job->page, pages(job, total), NULL);
+	if (setting_progress && job->commits)
+		ereport(NOTICE,
+				(errmsg("%s of owner \"%s\": " INT64_FORMAT " of " INT64_FORMAT " (%d %%)",
+						job->kind, job->owner, done, total,
+						total > 0 ? (int) (100 * done / total) : 100)));
 }
 
 void
-job_end(Job *job, const char *state, const char *error, int total)
+job_note_result(Job *job)
 {
-	write_end(job, state, error);
+	Arguments	a = {0};
+
+	argument_datum(&a, UUIDOID, job->id);
+	argument_text(&a, job->result(job));
+	call_as_owner("SELECT missing_photos.note_result($1, $2::jsonb)", &a);
+}
+
+void
+job_end(Job *job, const char *state, const char *error, int64 total)
+{
+	(void) write_end(job, state, error, true);
 	library_job(job->id, job->owner, job->kind, error == NULL ? "finished" : "failed",
-				total, total, error);
+				pages(job, total), pages(job, total), error);
 }
 
 void

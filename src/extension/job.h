@@ -22,6 +22,11 @@ struct Job
 	const char *kind;			/* "scan", "relink", "delete" */
 	const char *owner;
 	Datum		id;				/* uuid */
+	int			page;			/* items to a page, as which the application counts progress */
+	bool		goes_on;		/* broken off before, and has work staged (job_begin) */
+	const char *counted;		/* what it counted before it was broken off, as JSON (job_begin) */
+	bool		locked;			/* this session holds the job's lock */
+	bool		ended;
 	/* Closes what an error would leave open; called also at the end of a run that went well. */
 	void		(*close) (Job *job);
 	/* What was counted so far, as the text of a JSON object. */
@@ -43,10 +48,14 @@ extern void job_new_round(Job *job);
 /* Writes the row, also the application's, and ends this owner's jobs whose sessions are gone. */
 extern void job_begin(Job *job);
 
-extern void job_progress(Job *job, int done, int total);
+/* In items; the application is told pages of them. */
+extern void job_progress(Job *job, int64 done, int64 total);
+
+/* Keeps what was counted so far, for the day the job is broken off, and tells listeners. */
+extern void job_note_result(Job *job);
 
 /* State is "finished" or "held"; to the application, which knows no held jobs, that is a failure. */
-extern void job_end(Job *job, const char *state, const char *error, int total);
+extern void job_end(Job *job, const char *state, const char *error, int64 total);
 
 /*
  * Raises an error where the procedure couldn't commit: inside somebody's transaction, or in a block

@@ -10,6 +10,8 @@
 
 #include "fmgr.h"
 
+extern void job_verbs_init(void);
+
 extern Datum scan_approve(FunctionCallInfo fcinfo, const char *owner);
 
 #endif							/* MISSING_PHOTOS_JOB_VERBS_H */

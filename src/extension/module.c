@@ -33,8 +33,10 @@
 
 #include "fmgr.h"
 
+#include "job_verbs.h"
 #include "probe_client.h"
 #include "settings.h"
+#include "worker_start.h"
 
 PG_MODULE_MAGIC;
 
@@ -45,4 +47,6 @@ _PG_init(void)
 {
 	settings_define();
 	probe_client_init();
+	worker_start_init();
+	job_verbs_init();
 }

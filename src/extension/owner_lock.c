@@ -43,6 +43,15 @@ owner_lock_take(const char *owner, bool for_session)
 		refuse(owner);
 }
 
+bool
+owner_lock_try(const char *owner)
+{
+	LOCKTAG		tag;
+
+	make_tag(&tag, owner);
+	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
 void
 owner_lock_release(const char *owner)
 {

@@ -7,6 +7,8 @@
  * owner_lock_release; otherwise until the transaction ends.
  */
 extern void owner_lock_take(const char *owner, bool for_session);
+/* The same for the session; false when another has it. */
+extern bool owner_lock_try(const char *owner);
 extern void owner_lock_release(const char *owner);
 
 /*

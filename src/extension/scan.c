@@ -112,13 +112,18 @@ run_scan(OwnerScan *scan)
 {
 	run(scan, scan_begin_job);
 	run_look_at_roots(scan);
-	run(scan, scan_fetch);
+	run(scan, scan->job.goes_on ? scan_fetch_staged : scan_fetch);
 	run_while_more(scan, scan_judge);
-	run(scan, scan_weigh);
+	/* What is staged was weighed when it was staged. */
+	if (!scan->job.goes_on)
+		run(scan, scan_weigh);
 	if (scan->held)
 		run_while_more(scan, scan_hold);
 	else
+	{
+		run_while_more(scan, scan_stage);
 		run_apply(scan);
+	}
 	run(scan, scan_take_doubts);
 	run_learn(scan);
 	run(scan, scan_end_job);
@@ -151,6 +156,7 @@ make_scan(MemoryContext parent, const char *owner, int batch_size, bool force,
 	scan->job.result = scan_result;
 	scan->force = force;
 	scan->batch_size = batch_size;
+	scan->job.page = batch_size;
 	scan->twins.folders_left = TWIN_FOLDERS;
 	scan->folders = folders_make(scan->job.context);
 	scan->doubts = apply_doubt_columns(scan->job.context);

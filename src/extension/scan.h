@@ -37,6 +37,8 @@ typedef struct OwnerScan
 	int64		files;
 	int64		unreachable;
 	int64		invalid;
+	bool		staged;			/* what is to be acted on is also in table suspect */
+	Columns    *handled;		/* rows of the batch in hand that needn't stay there */
 	bool		held;			/* too much would be flagged: a person decides */
 	bool		more;			/* said by a step that takes part of its work at a time */
 } OwnerScan;
@@ -69,11 +71,30 @@ extern void scan_look_at_new(OwnerScan *scan);	/* more */
 extern void scan_note_new(OwnerScan *scan);	/* more */
 extern void scan_end_job(OwnerScan *scan);
 
+/*
+ * scan_stage.c: when more is to be acted on than one batch, it is written down first, and each batch
+ * takes its part away; a scan that was broken off then goes on with the rest instead of judging
+ * everything again.
+ */
+extern void scan_count_on(OwnerScan *scan); /* with what was counted before */
+extern void scan_fetch_staged(OwnerScan *scan); /* instead of scan_fetch */
+extern void scan_stage(OwnerScan *scan);	/* more */
+extern void scan_handled(OwnerScan *scan, const FileRow *row);
+extern void scan_note_batch(OwnerScan *scan, int64 changes_before);
+extern int64 scan_changes(const OwnerScan *scan);
+
 /* For a held job that was approved: its suspects instead of the owner's files. */
 extern void scan_take_up_job(OwnerScan *scan);
 extern void scan_fetch_suspects(OwnerScan *scan);
 extern void scan_require_roots(OwnerScan *scan);	/* an error when one with suspects is in doubt */
 extern void scan_drop_suspects(OwnerScan *scan);
+
+/* Whether a judged row is to be flagged, its root being healthy. */
+extern bool scan_is_suspect(const OwnerScan *scan, const FoundRow *found);
+extern bool scan_is_back(const OwnerScan *scan, const FoundRow *found);
+
+/* Counts a row of the library for what the scan knows of folders and roots; a SeeRow. */
+extern bool scan_see_row(void *scan, const FileRow *row);
 
 /* The next judged row, with all that is known by now about its root. */
 extern bool scan_next(OwnerScan *scan, Found *found, FoundRow *next);

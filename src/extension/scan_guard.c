@@ -175,7 +175,7 @@ scan_fetch_suspects(OwnerScan *scan)
 	argument_datum(&a, UUIDOID, scan->changes.job_id);
 	stream_fetch_as_owner(scan->stream,
 						  "SELECT s.photo, s.file, s.path, false, false"
-						  "  FROM missing_photos.suspect AS s WHERE s.job_id = $1", &a);
+						  "  FROM missing_photos.suspect AS s WHERE s.job_id = $1", &a, 0);
 }
 
 void

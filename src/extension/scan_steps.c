@@ -13,13 +13,6 @@
 #include "scan.h"
 #include "sql_calls.h"
 
-/* Pages of batch_size files, as the application's progress counts them. */
-static int
-pages(const OwnerScan *scan, int64 files)
-{
-	return (files + scan->batch_size - 1) / scan->batch_size;
-}
-
 static Found *
 make_found(OwnerScan *scan)
 {
@@ -49,13 +42,14 @@ void
 scan_begin_job(OwnerScan *scan)
 {
 	job_begin(&scan->job);
+	scan_count_on(scan);
 	MemoryContextSwitchTo(scan->job.context);
 	scan->roots = roots_load();
 	folders_load(scan->folders, scan->job.owner);
 }
 
-static bool
-see_row(void *arg, const FileRow *row)
+bool
+scan_see_row(void *arg, const FileRow *row)
 {
 	OwnerScan  *scan = arg;
 
@@ -67,10 +61,8 @@ see_row(void *arg, const FileRow *row)
 static void
 note_progress(OwnerScan *scan)
 {
-	int			total = pages(scan, stream_rows(scan->stream));
-
 	job_new_round(&scan->job);
-	job_progress(&scan->job, Min(stream_fed(scan->stream) / scan->batch_size, total), total);
+	job_progress(&scan->job, stream_fed(scan->stream), stream_rows(scan->stream));
 }
 
 void
@@ -82,7 +74,7 @@ scan_fetch(OwnerScan *scan)
 	scan->judge = judge_make(scan->job.context, scan->roots, JUDGE_NEWS, found_take, scan->found);
 	judge_sit(scan->judge);
 	folders_foresee(scan->folders, scan->judge);
-	scan->stream = stream_make(scan->job.context, scan->judge, see_row, scan, scan->job.commits);
+	scan->stream = stream_make(scan->job.context, scan->judge, scan_see_row, scan, scan->job.commits);
 	MemoryContextSwitchTo(scan->job.round_context);
 	library_stream_linked(scan->stream, scan->job.owner);
 	library_stream_lost(scan->stream, scan->job.owner, NULL);
@@ -96,7 +88,8 @@ scan_judge(OwnerScan *scan)
 	scan->more = stream_feed(scan->stream, scan->batch_size);
 	if (!scan->more)
 		judge_finish(scan->judge);
-	scan->files = stream_rows(scan->stream);
+	if (!scan->job.goes_on)
+		scan->files = stream_rows(scan->stream);
 	if (scan->job.commits)
 		note_progress(scan);
 }
@@ -107,11 +100,18 @@ root_is_healthy(const OwnerScan *scan, int root)
 	return root < 0 || scan->roots->roots[root].verdict == MP_PRESENT;
 }
 
-static bool
-is_suspect(const OwnerScan *scan, const FoundRow *found)
+bool
+scan_is_suspect(const OwnerScan *scan, const FoundRow *found)
 {
 	return found->judgement.verdict == MP_MISSING &&
 		(found->row.flags & (ROW_READONLY | ROW_UNLINKED)) == 0 &&
+		root_is_healthy(scan, found->judgement.root);
+}
+
+bool
+scan_is_back(const OwnerScan *scan, const FoundRow *found)
+{
+	return found->judgement.verdict == MP_PRESENT && found->judgement.identity != NULL &&
 		root_is_healthy(scan, found->judgement.root);
 }
 
@@ -132,7 +132,7 @@ look_again(OwnerScan *scan, Found *second)
 	initStringInfo(&photo);
 	while (!more && scan_next(scan, scan->found, &next))
 	{
-		if (!is_suspect(scan, &next))
+		if (!scan_is_suspect(scan, &next))
 			continue;
 		if (n >= scan->batch_size && (photo.len != (int) next.row.photo_length ||
 									  memcmp(photo.data, next.row.photo, photo.len) != 0))
@@ -157,27 +157,32 @@ scan_take_missing(OwnerScan *scan)
 	Found	   *second;
 	Columns    *rows;
 	FoundRow	next;
+	int64		before = scan_changes(scan);
 
 	job_new_round(&scan->job);
+	scan->handled = NULL;
 	second = found_make(scan->job.round_context, false);
 	rows = apply_missing_columns(scan->job.round_context);
 	scan->more = look_again(scan, second);
 	while (scan_next(scan, second, &next))
 	{
 		/* A root that came into doubt makes all of this look doubtful. */
-		if (!root_is_healthy(scan, next.judgement.root) || next.judgement.verdict == MP_PRESENT)
+		if (!root_is_healthy(scan, next.judgement.root))
 			continue;
-		if (next.judgement.verdict != MP_MISSING)
+		if (next.judgement.verdict != MP_MISSING && next.judgement.verdict != MP_PRESENT)
 		{
 			found_add(scan->again, &next.row, &next.judgement);
 			continue;
 		}
-		apply_add_missing(rows, &next.row, &next.judgement);
+		scan_handled(scan, &next.row);
+		if (next.judgement.verdict == MP_MISSING)
+			apply_add_missing(rows, &next.row, &next.judgement);
 	}
 	found_free(second);
 	twins_find(&scan->twins, scan->roots, &rows);
 	scan_confirm(scan, &rows);
 	apply_missing(&scan->changes, rows);
+	scan_note_batch(scan, before);
 }
 
 void
@@ -186,12 +191,15 @@ scan_ask_back(OwnerScan *scan)
 	FoundRow	next;
 
 	job_new_round(&scan->job);
+	scan->handled = NULL;
 	scan->restore = restore_make(scan->job.round_context, &scan->changes, scan->roots, scan->doubts);
 	while (restore_size(scan->restore) < scan->batch_size &&
 		   scan_next(scan, scan->found, &next))
-		if (next.judgement.verdict == MP_PRESENT && next.judgement.identity != NULL &&
-			root_is_healthy(scan, next.judgement.root))
+		if (scan_is_back(scan, &next))
+		{
 			restore_add(scan->restore, &next);
+			scan_handled(scan, &next.row);
+		}
 	restore_ask(scan->restore);
 	scan->more = restore_size(scan->restore) > 0;
 }
@@ -206,8 +214,11 @@ scan_read_back(OwnerScan *scan)
 void
 scan_take_back(OwnerScan *scan)
 {
+	int64		before = scan_changes(scan);
+
 	MemoryContextSwitchTo(scan->job.round_context);
 	restore_apply(scan->restore);
+	scan_note_batch(scan, before);
 }
 
 /* Files that could not be judged, or that are gone and not ours to change. */
@@ -369,7 +380,7 @@ scan_end_job(OwnerScan *scan)
 	const char *error = scan->held ?
 		"held: more files would be flagged as missing than the settings allow; approve or cancel the job" : NULL;
 
-	job_end(&scan->job, scan->held ? "held" : "finished", error, pages(scan, scan->files));
+	job_end(&scan->job, scan->held ? "held" : "finished", error, scan->files);
 	supersede_jobs(scan);
 	if (scan->twins.unreadable > 0)
 		ereport(NOTICE,

@@ -23,6 +23,14 @@ int			setting_max_missing_files = 50;
 int			setting_confirm_scans = 1;
 int			setting_confirm_after = 0;
 char	   *setting_probe_socket = NULL;
+bool		setting_allow_superuser_jobs = false;
+int			setting_max_workers = 2;
+char	   *setting_databases = NULL;
+bool		setting_progress = false;
+bool		setting_notify = true;
+bool		setting_scan_after_import = false;
+int			setting_job_retention = 90 * 24 * 60;
+int			setting_history_retention = 3 * 365 * 24 * 60;
 
 static void
 define_guards(void)
@@ -54,6 +62,64 @@ define_guards(void)
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
+static void
+define_jobs(void)
+{
+	DefineCustomBoolVariable("missing_photos.allow_superuser_jobs",
+							 "Whether a background job may run as a superuser.",
+							 "It would run the library's triggers with a superuser's rights.",
+							 &setting_allow_superuser_jobs,
+							 false,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.max_workers",
+							"How many background jobs of a database run at the same time.",
+							NULL,
+							&setting_max_workers,
+							2, 1, 64,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("missing_photos.databases",
+							   "Databases whose broken-off jobs go on after a restart.",
+							   "Empty: all. Needs missing_photos in shared_preload_libraries.",
+							   &setting_databases,
+							   "",
+							   PGC_SIGHUP, GUC_LIST_INPUT, NULL, NULL, NULL);
+	DefineCustomBoolVariable("missing_photos.progress",
+							 "Whether procedures report their progress as notices.",
+							 NULL,
+							 &setting_progress,
+							 false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("missing_photos.notify",
+							 "Whether changes of state are sent to channel missing_photos.",
+							 "A transaction that sent one can't be prepared for two-phase commit.",
+							 &setting_notify,
+							 true,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static void
+define_upkeep(void)
+{
+	DefineCustomBoolVariable("missing_photos.scan_after_import",
+							 "Whether run_pending_jobs starts a scan after the application's own.",
+							 NULL,
+							 &setting_scan_after_import,
+							 false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.job_retention",
+							"For how long ended jobs and their findings are kept.",
+							"0 keeps them for ever.",
+							&setting_job_retention,
+							90 * 24 * 60, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.history_retention",
+							"For how long the history per day is kept.",
+							"0 keeps it for ever.",
+							&setting_history_retention,
+							3 * 365 * 24 * 60, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+}
+
 bool
 settings_ask_confirmation(void)
 {
@@ -83,6 +149,8 @@ settings_define(void)
 							   &setting_probe_socket,
 							   "",
 							   PGC_SUSET, 0, check_probe_socket, NULL, NULL);
+	define_jobs();
+	define_upkeep();
 	DefineCustomIntVariable("missing_photos.probe_timeout",
 							"How long the disk may give no sign of life.",
 							"A batch of files the disk doesn't answer for within this time is "

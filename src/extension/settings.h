@@ -13,6 +13,15 @@ extern int	setting_confirm_scans;
 extern int	setting_confirm_after;	/* s */
 extern char *setting_probe_socket;	/* "": none */
 
+extern bool setting_allow_superuser_jobs;
+extern int	setting_max_workers;
+extern char *setting_databases; /* whose jobs go on after a restart; empty: all */
+extern bool setting_progress;	/* notices about a job's progress in the session that runs it */
+extern bool setting_notify;
+extern bool setting_scan_after_import;
+extern int	setting_job_retention;	/* min */
+extern int	setting_history_retention;	/* min */
+
 extern void settings_define(void);
 
 /* Whether a file that is gone is flagged only after later scans missed it too. */

@@ -169,12 +169,12 @@ stream_fetch(Stream *stream, const char *sql, const Arguments *arguments, uint32
 }
 
 void
-stream_fetch_as_owner(Stream *stream, const char *sql, const Arguments *arguments)
+stream_fetch_as_owner(Stream *stream, const char *sql, const Arguments *arguments, uint32 flags)
 {
 	OwnerRights saved;
 
 	owner_rights_begin(&saved);
-	stream_fetch(stream, sql, arguments, 0);
+	stream_fetch(stream, sql, arguments, flags);
 	owner_rights_end(&saved);
 }
 

@@ -27,8 +27,9 @@ extern void stream_free(Stream *stream);
  */
 extern void stream_fetch(Stream *stream, const char *sql, const Arguments *arguments, uint32 flags);
 
-/* The same for the extension's own tables; no flags are added. */
-extern void stream_fetch_as_owner(Stream *stream, const char *sql, const Arguments *arguments);
+/* The same for the extension's own tables. */
+extern void stream_fetch_as_owner(Stream *stream, const char *sql, const Arguments *arguments,
+								  uint32 flags);
 
 /* Gives up to `rows` set-aside rows to the judge, waiting for it; false when none is left. */
 extern bool stream_feed(Stream *stream, int64 rows);

@@ -62,6 +62,8 @@ SELECT m.object, a.privilege_type
  ORDER BY m.object COLLATE "C", a.privilege_type;
 \d missing_counts
 \d missing_files
+\d missing_jobs
+\d missing_photos.history
 \d missing_photos.roots
 \d missing_photos.findings
 

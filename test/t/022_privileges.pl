@@ -106,6 +106,17 @@ sub matrix
         [ "SELECT missing_photos.cancel_job('$my_job')", qw(ok - ok ok -) ],
         [ "SELECT missing_photos.cancel_job('$their_job')", qw(ok - ok P0002 -) ],
         [ 'SELECT missing_photos.approve_job(gen_random_uuid())', qw(55000 - 55000 55000 -) ],
+        [ 'SELECT missing_photos.start_scan(2)', qw(- - ok ok -) ],
+        [ 'SELECT missing_photos.start_scan(1)', qw(- - ok P0002 -) ],
+        [ 'SELECT missing_photos.start_relink(2)', qw(- - ok ok -) ],
+        [ 'SELECT missing_photos.start_delete(2)', qw(- - ok ok -) ],
+        [ "SELECT missing_photos.resume_job('$my_job')", qw(55000 - 55000 55000 -) ],
+        [ 'SELECT missing_photos.run_pending_jobs()', qw(ok - ok ok -) ],
+        [ 'SELECT * FROM missing_jobs', qw(ok - ok ok -) ],
+        [ 'SELECT * FROM missing_photos.history', qw(ok - ok ok -) ],
+        [ 'SELECT missing_photos.job_is_alive(gen_random_uuid())', qw(ok - ok ok -) ],
+        [ 'SELECT missing_photos.seen_roles(), missing_photos.sees_all_roles()', qw(ok - ok ok -) ],
+        [ 'SELECT missing_photos.job_bar(50)', qw(ok - ok ok -) ],
         [ 'SELECT * FROM missing_photos.jobs', qw(ok - ok ok -) ],
         [ 'SELECT scan_missing(2)', qw(ok - ok ok -) ],
         [ 'SELECT scan_missing(1)', qw(ok - ok P0002 -) ],
@@ -219,6 +230,8 @@ sub row_level_security
         'SELECT DISTINCT owner FROM missing_photos.findings' => '2',
         'SELECT DISTINCT owner FROM missing_photos.owner_state' => '2',
         'SELECT DISTINCT owner FROM missing_photos.jobs' => '2',
+        'SELECT DISTINCT owner FROM missing_photos.history' => '2',
+        'SELECT DISTINCT owner FROM missing_jobs' => '2',
         q(SELECT count(*) FROM missing_photos.library_files('1')) => '0',
         q(SELECT count(*) FROM missing_photos.library_flagged_files('1')) => '0',
         'SELECT string_agg(owner, $$ $$) FROM missing_photos.library_owners()' => '2',
@@ -237,7 +250,7 @@ sub row_level_security
 sub leaky_conditions
 {
     for my $view ('missing_files', 'missing_photos.findings', 'missing_counts', 'missing_photos.owner_state',
-        'missing_photos.jobs')
+        'missing_photos.jobs', 'missing_photos.history', 'missing_jobs')
     {
         my (undef, undef, $told) = $node->psql($library->{database}, "
             CREATE FUNCTION pg_temp.tell(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0001
