@@ -14,4 +14,5 @@ SQL_INTERNAL = \
 	sql/internal/job.sql \
 	sql/internal/queue.sql \
 	sql/internal/derived.sql \
-	sql/internal/drain.sql
+	sql/internal/drain.sql \
+	sql/internal/delete.sql

@@ -1,6 +1,7 @@
 SQL_SURFACE = \
 	sql/surface/roots.sql \
 	sql/surface/verbs.sql \
+	sql/surface/delete.sql \
 	sql/surface/hashes.sql \
 	sql/surface/moves.sql \
 	sql/surface/media.sql \

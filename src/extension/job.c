@@ -53,12 +53,9 @@ job_make(MemoryContext parent, Size size, const char *kind, const char *owner,
 	return job;
 }
 
-/*
- * Runs a step in a subtransaction, so that after an error the SPI connection is as it was before;
- * returns the error, or NULL.
- */
-static ErrorData *
-try_step(Job *job, JobStep step, void *arg)
+/* In a subtransaction, so that after an error the SPI connection is as it was before. */
+ErrorData *
+job_try(Job *job, JobStep step, void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -156,6 +153,32 @@ write_failure(void *arg)
 	library_job(job->id, job->owner, job->kind, state, 0, 0, message);
 }
 
+static void
+write_begin(Job *job)
+{
+	Arguments	a = {0};
+
+	argument_datum(&a, UUIDOID, job->id);
+	argument_text(&a, job->kind);
+	argument_text(&a, job->owner);
+	argument_text(&a, GetUserNameFromId(GetUserId(), false));
+	argument_int4(&a, MyProcPid);
+	call_as_owner("SELECT b.goes_on, b.result::text"
+				  "  FROM missing_photos.begin_job($1, $2, $3, $4::name, $5) AS b", &a);
+	job->goes_on = result_bool(0, 1);
+	job->counted = MemoryContextStrdup(job->context, result_text(0, 2));
+}
+
+void
+job_record_failure(Job *job, const ErrorData *error)
+{
+	Failure		failure = {job, error};
+
+	write_begin(job);
+	library_job(job->id, job->owner, job->kind, "started", 0, 0, NULL);
+	write_failure(&failure);
+}
+
 /* Ends the job as failed and raises the error again. */
 pg_noreturn static void
 fail(Job *job, ErrorData *error)
@@ -165,7 +188,7 @@ fail(Job *job, ErrorData *error)
 	job->close(job);
 	SPI_rollback();
 	/* Should even this fail, the first error is the one to tell. */
-	if (try_step(job, write_failure, &failure) == NULL)
+	if (job_try(job, write_failure, &failure) == NULL)
 		(void) try_commit(job);
 	else
 		SPI_rollback();
@@ -184,7 +207,7 @@ job_run(Job *job, JobStep step, void *arg)
 		step(arg);
 		return;
 	}
-	error = try_step(job, step, arg);
+	error = job_try(job, step, arg);
 	if (error == NULL)
 		error = try_commit(job);
 	if (error != NULL)
@@ -238,22 +261,6 @@ settle_earlier_jobs(Job *job)
 	for (uint64 i = 0; i < n; i++)
 		library_job(earlier[i].id, job->owner, earlier[i].kind, earlier[i].state, 0, 0,
 					earlier[i].error);
-}
-
-static void
-write_begin(Job *job)
-{
-	Arguments	a = {0};
-
-	argument_datum(&a, UUIDOID, job->id);
-	argument_text(&a, job->kind);
-	argument_text(&a, job->owner);
-	argument_text(&a, GetUserNameFromId(GetUserId(), false));
-	argument_int4(&a, MyProcPid);
-	call_as_owner("SELECT b.goes_on, b.result::text"
-				  "  FROM missing_photos.begin_job($1, $2, $3, $4::name, $5) AS b", &a);
-	job->goes_on = result_bool(0, 1);
-	job->counted = MemoryContextStrdup(job->context, result_text(0, 2));
 }
 
 void

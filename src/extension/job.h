@@ -42,6 +42,12 @@ extern void *job_make(MemoryContext parent, Size size, const char *kind, const c
 /* Runs a step with the round's context current; raises its error once the job is marked failed. */
 extern void job_run(Job *job, JobStep step, void *arg);
 
+/* Runs something in a subtransaction; its error, rolled back, or NULL. */
+extern struct ErrorData *job_try(Job *job, JobStep step, void *arg);
+
+/* The row of a job that failed and was rolled back with all it did. */
+extern void job_record_failure(Job *job, const struct ErrorData *error);
+
 /* Begins work on the next batch: empties the round's context and makes it current. */
 extern void job_new_round(Job *job);
 

@@ -26,6 +26,7 @@ static const struct
 	Datum		(*approve) (FunctionCallInfo fcinfo, const char *owner);
 }			KINDS[] = {
 	{"scan", scan_approve},
+	{"delete", delete_approve},
 };
 
 typedef struct OpenJob

@@ -13,5 +13,6 @@
 extern void job_verbs_init(void);
 
 extern Datum scan_approve(FunctionCallInfo fcinfo, const char *owner);
+extern Datum delete_approve(FunctionCallInfo fcinfo, const char *owner);
 
 #endif							/* MISSING_PHOTOS_JOB_VERBS_H */

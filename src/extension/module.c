@@ -5,6 +5,8 @@
  *
  *   scan.c  check_files.c  file_hash.c  add_root.c    the verbs, one file each
  *   job_verbs.c            what people do with a job: approve, cancel
+ *   delete.c  delete_steps.c  delete_batches.c    deleting what is missing: the verbs, their steps
+ *   derived.c              files made of photos, queued with them
  *   add_derived_root.c  drain.c  removals.c    files made of photos, removed when these are gone
  *   scan_steps.c  scan_guard.c   the steps of a scan; what may hold it
  *   job.c  owner_lock.c    running steps with commits, the job's row; one job per owner

@@ -22,6 +22,9 @@ int			setting_max_missing_percent = 20;
 int			setting_max_missing_files = 50;
 int			setting_confirm_scans = 1;
 int			setting_confirm_after = 0;
+int			setting_max_delete_percent = 25;
+int			setting_max_delete_photos = 50;
+int			setting_delete_after = 0;
 char	   *setting_probe_socket = NULL;
 bool		setting_allow_superuser_jobs = false;
 int			setting_max_workers = 2;
@@ -120,6 +123,30 @@ define_upkeep(void)
 							PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
 }
 
+static void
+define_delete_guards(void)
+{
+	DefineCustomIntVariable("missing_photos.max_delete_percent",
+							"How much of an owner's photos one deletion may take.",
+							"A deletion of more than this share, and of more photos than "
+							"missing_photos.max_delete_photos, is held for a person's approval.",
+							&setting_max_delete_percent,
+							25, 0, 100,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.max_delete_photos",
+							"How many photos a deletion may take whatever their share.",
+							NULL,
+							&setting_max_delete_photos,
+							50, 0, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.delete_after",
+							"For how long a photo must have been missing before it is deleted.",
+							"Time before the last outage of its root doesn't count.",
+							&setting_delete_after,
+							0, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+}
+
 bool
 settings_ask_confirmation(void)
 {
@@ -143,6 +170,7 @@ void
 settings_define(void)
 {
 	define_guards();
+	define_delete_guards();
 	DefineCustomStringVariable("missing_photos.probe_socket",
 							   "The Unix socket of a probe that runs as a service.",
 							   "Empty: each session starts a probe of its own.",
