@@ -57,7 +57,7 @@ BEGIN
 	          FROM missing_photos.unsettled AS p WHERE p.owner = of_owner
 	         GROUP BY p.job_id, p.rule) AS u
 	  JOIN LATERAL (SELECT e.value AS rule, e.ordinality,
-	                       CASE WHEN e.value ? 'insert' THEN 'insert'
+	                       CASE WHEN e.value ? 'into' THEN 'insert'
 	                            WHEN e.value ? 'column' THEN 'change' ELSE 'empty' END AS kind
 	                  FROM jsonb_array_elements(mapping #> '{deletion,rules}') WITH ORDINALITY AS e
 	                 WHERE e.value ->> 'name' = u.rule
@@ -97,7 +97,7 @@ DECLARE
 BEGIN
 	IF kind = 'insert' THEN
 		columns := missing_photos.stored_columns(relation);
-		statement := missing_photos.rule_statement(rule ->> 'insert', mapping, keys)
+		statement := missing_photos.rule_insert(relation, rule, mapping, keys)
 			|| (SELECT ' RETURNING ' || string_agg(format('%I', c), ', ' ORDER BY n)
 			      FROM unnest(columns) WITH ORDINALITY AS c (c, n));
 	ELSIF kind = 'empty' THEN

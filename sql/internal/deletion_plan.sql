@@ -30,7 +30,8 @@ CREATE TYPE missing_photos.deletion_step AS (
 	statement    text,
 	action       text,
 	touch_rules  text[],
-	touch_places integer[]
+	touch_places integer[],
+	look         text
 );
 COMMENT ON TYPE missing_photos.deletion_step IS
 	'a statement of a deletion; its parameters are columns of the keys collected for a node, or (node -1) the keys given, or (-2) the owner';
@@ -164,8 +165,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.edge_condition IS 'whether row t references one of the keys e';
 
+CREATE FUNCTION missing_photos.edge_source(edge missing_photos.deletion_edge)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('FROM %s AS t, %s WHERE %s', missing_photos.relation_source(edge.child),
+	              missing_photos.edge_keys(edge, 1), missing_photos.edge_condition(edge))
+$$;
+COMMENT ON FUNCTION missing_photos.edge_source IS 'the rows t that reference deleted ones';
+
 CREATE FUNCTION missing_photos.edge_statement(
-	edge missing_photos.deletion_edge, columns name[], only_look boolean DEFAULT false)
+	edge missing_photos.deletion_edge, columns name[])
 RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -175,8 +186,8 @@ DECLARE
 	keys text := missing_photos.edge_keys(edge, 1);
 	condition text := missing_photos.edge_condition(edge);
 BEGIN
-	IF only_look OR edge.action = 'check' THEN
-		RETURN format('SELECT 1 FROM %s AS t, %s WHERE %s LIMIT 1', source, keys, condition);
+	IF edge.action = 'check' THEN
+		RETURN format('SELECT 1 %s LIMIT 1', missing_photos.edge_source(edge));
 	ELSIF edge.action = 'delete' THEN
 		RETURN format('DELETE FROM %s AS t USING %s WHERE %s RETURNING %s', source, keys, condition,
 			(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n)
@@ -238,7 +249,7 @@ BEGIN
 	SELECT 'collect', (n.node - 1)::integer, n.relation,
 	       ARRAY(SELECT jsonb_array_elements_text(node_keys -> n.relation::text))::name[],
 	       NULL::integer, s.param_nodes, s.param_keys, s.statement, NULL::text, NULL::text[],
-	       NULL::integer[]
+	       NULL::integer[], NULL::text
 	  FROM unnest(tables) WITH ORDINALITY AS n (relation, node)
 	 CROSS JOIN LATERAL missing_photos.collect_statement(
 	           n.relation, root, edges, tables, node_keys, given, owner_column IS NOT NULL) AS s
@@ -255,7 +266,7 @@ BEGIN
 	       CASE WHEN (f.e).action = 'delete' THEN c.columns ELSE c.columns || (f.e).set_columns END,
 	       CASE WHEN (f.e).action LIKE 'set %' THEN cardinality(c.columns) END,
 	       p.nodes, p.keys, missing_photos.edge_statement(f.e, c.columns), (f.e).action,
-	       touch.rules, touch.places
+	       touch.rules, touch.places, NULL::text
 	  FROM (SELECT edges[n] AS e, n FROM generate_subscripts(edges, 1) AS n) AS f
 	 CROSS JOIN LATERAL (SELECT CASE (f.e).action
 	           WHEN 'delete' THEN missing_photos.stored_columns((f.e).child)
@@ -268,14 +279,16 @@ BEGIN
 	 ORDER BY (f.e).action = 'delete', d.depth DESC, (f.e).child,
 	          (f.e).parent = (f.e).child DESC, f.n;
 
-	-- What the caller can't see may still be there: then nothing may go.
+	-- Where rows are, without the first words of a statement: what the caller can't see may still be
+	-- there, and then nothing may go; the preview counts by the same.
 	RETURN QUERY
-	SELECT 'guard', NULL::integer, (f.e).child, NULL::name[], NULL::integer, p.nodes, p.keys,
-	       missing_photos.edge_statement(f.e, NULL, true), NULL::text, NULL::text[],
-	       NULL::integer[]
+	SELECT 'guard', NULL::integer, (f.e).child, touch.columns, NULL::integer, p.nodes, p.keys,
+	       missing_photos.edge_source(f.e), (f.e).action, touch.labels, NULL::integer[],
+	       NULL::text
 	  FROM (SELECT edges[n] AS e, n FROM generate_subscripts(edges, 1) AS n) AS f
 	 CROSS JOIN LATERAL missing_photos.edge_parameters(
 	           (f.e).parent, (f.e).parent_columns, tables, node_keys) AS p
+	 CROSS JOIN LATERAL missing_photos.preview_touched((f.e).child, (f.e).action, mapping) AS touch
 	 ORDER BY f.n;
 
 	RETURN QUERY
@@ -286,7 +299,8 @@ BEGIN
 	              missing_photos.relation_source(root), given,
 	              (SELECT string_agg(format('t.%I', c), ', ' ORDER BY n)
 	                 FROM unnest(s.columns) WITH ORDINALITY AS c (c, n))),
-	       'delete', touch.rules, touch.places
+	       'delete', touch.rules, touch.places,
+	       format('FROM %s AS t WHERE %s', missing_photos.relation_source(root), given)
 	  FROM (SELECT missing_photos.stored_columns(root) AS columns) AS s
 	 CROSS JOIN LATERAL missing_photos.touched_by(root, s.columns, mapping) AS touch;
 END
@@ -365,6 +379,28 @@ $$;
 COMMENT ON FUNCTION missing_photos.touched_by IS
 	'which rules of the preset look at rows that a deletion took from a table';
 
+-- The same for the preview: columns to count by, and what it says of them.
+CREATE FUNCTION missing_photos.preview_touched(
+	relation oid, action text, mapping jsonb, OUT columns name[], OUT labels text[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT COALESCE(array_agg(stored.columns[touch.place + 1] ORDER BY touch.n), '{}'),
+	       COALESCE(array_agg(format(E'%I.%I\n%s', mapping ->> 'schema',
+	                    COALESCE(rule.value ->> 'into', rule.value ->> 'table'),
+	                    CASE WHEN rule.value ? 'into' THEN 'insert'
+	                         WHEN rule.value ? 'column' THEN 'set ' || (rule.value ->> 'column')
+	                         ELSE 'delete if empty' END) ORDER BY touch.n), '{}')
+	  FROM (SELECT missing_photos.stored_columns(preview_touched.relation) AS columns) AS stored
+	 CROSS JOIN LATERAL missing_photos.touched_by(preview_touched.relation, stored.columns, mapping) AS t
+	 CROSS JOIN LATERAL unnest(t.rules, t.places) WITH ORDINALITY AS touch (rule, place, n)
+	  JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,rules}') AS rule
+	    ON rule.value ->> 'name' = touch.rule
+	 WHERE preview_touched.action = 'delete'
+$$;
+COMMENT ON FUNCTION missing_photos.preview_touched IS
+	'what the preset''s rules would look at when rows of a table go';
+
 CREATE FUNCTION missing_photos.rule_applies(rule jsonb, mapping jsonb)
 RETURNS boolean
 LANGUAGE sql STABLE
@@ -409,6 +445,19 @@ $$;
 COMMENT ON FUNCTION missing_photos.rule_statement IS
 	'a statement of the preset''s; {keys} is the array of keys it is about';
 
+CREATE FUNCTION missing_photos.rule_insert(relation oid, rule jsonb, mapping jsonb, keys text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('INSERT INTO %s (%s) %s ON CONFLICT DO NOTHING',
+	              missing_photos.relation_name(relation),
+	              (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.n)
+	                 FROM jsonb_array_elements_text(rule -> 'columns') WITH ORDINALITY AS c (name, n)),
+	              missing_photos.rule_statement(rule ->> 'select', mapping, keys))
+$$;
+COMMENT ON FUNCTION missing_photos.rule_insert IS 'adds the rows that a trace or rule selects';
+
 CREATE FUNCTION missing_photos.deletion_inserts(root oid, owner_column name, mapping jsonb)
 RETURNS SETOF missing_photos.deletion_step
 LANGUAGE sql STABLE
@@ -416,11 +465,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT 'insert', NULL::integer, class.oid, s.columns, NULL::integer, '{-1}'::integer[],
 	       '{0}'::integer[],
-	       missing_photos.rule_statement(rule.value ->> 'insert', mapping,
+	       missing_photos.rule_insert(class.oid, rule.value, mapping,
 	           format('$1::%s[]', missing_photos.type_name(key.atttypid)))
 	       || (SELECT ' RETURNING ' || string_agg(format('%I', c), ', ' ORDER BY n)
 	             FROM unnest(s.columns) WITH ORDINALITY AS c (c, n)),
-	       'insert', NULL::text[], NULL::integer[]
+	       'insert', NULL::text[], NULL::integer[],
+	       missing_photos.rule_statement(rule.value ->> 'select', mapping,
+	           format('$1::%s[]', missing_photos.type_name(key.atttypid)))
 	  FROM jsonb_array_elements(mapping #> '{deletion,traces}') AS rule
 	  JOIN pg_namespace AS space ON space.nspname = mapping ->> 'schema'
 	  JOIN pg_class AS class

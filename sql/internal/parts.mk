@@ -9,6 +9,7 @@ SQL_INTERNAL = \
 	sql/internal/references.sql \
 	sql/internal/deletion_plan.sql \
 	sql/internal/deletion.sql \
+	sql/internal/undo.sql \
 	sql/internal/moves.sql \
 	sql/internal/history.sql \
 	sql/internal/job.sql \

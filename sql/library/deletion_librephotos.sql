@@ -2,12 +2,13 @@
 --
 -- references   what becomes of rows where the catalog can't tell, by "table.column": Django deletes a
 --              photo's faces although the column may be NULL
--- traces       rows to be left behind when rows of the table "of" are deleted ({keys}: their "key")
+-- traces       rows to be left behind when rows of the table "of" are deleted ({keys}: their "key"):
+--              table, columns, select
 -- rules        what is derived from rows that may go. A rule looks again at rows of "table", by its
 --              column "key", when a row with that key went from a table under "touched":
 --                  column, value, from, when   set the column where it differs; f is a row of "from"
 --                                              that has the same key, o the row itself
---                  insert, into                add rows
+--                  into, columns, select       add rows
 --                  when alone                  delete the row t, and all that depends on it
 --
 -- A trace or rule applies where all columns under "needs" exist and none of those under "unless":
@@ -37,7 +38,8 @@ AS $$
 	SELECT $json$[
 		{"table": "api_deletionlog", "of": "api_photo", "key": "id",
 		 "needs": ["api_photo.id", "api_photo_shared_to.user_id", "api_deletionlog.entity_id"],
-		 "insert": "INSERT INTO {schema}.api_deletionlog (entity, entity_id, deleted_at, owner_id) SELECT 'photo', d.photo::pg_catalog.text, pg_catalog.clock_timestamp(), d.viewer FROM (SELECT p.id AS photo, p.owner_id AS viewer FROM {schema}.api_photo AS p WHERE p.id {=} ANY ({keys}) UNION SELECT s.photo_id, s.user_id FROM {schema}.api_photo_shared_to AS s WHERE s.photo_id {=} ANY ({keys})) AS d ORDER BY d.photo, d.viewer"}
+		 "columns": ["entity", "entity_id", "deleted_at", "owner_id"],
+		 "select": "SELECT 'photo', d.photo::pg_catalog.text, pg_catalog.clock_timestamp(), d.viewer FROM (SELECT p.id AS photo, p.owner_id AS viewer FROM {schema}.api_photo AS p WHERE p.id {=} ANY ({keys}) UNION SELECT s.photo_id, s.user_id FROM {schema}.api_photo_shared_to AS s WHERE s.photo_id {=} ANY ({keys})) AS d ORDER BY d.photo, d.viewer"}
 	]$json$::jsonb
 $$;
 COMMENT ON FUNCTION missing_photos.deletion_librephotos_traces IS
@@ -65,12 +67,14 @@ AS $$
 		 "needs": ["api_albumthing_cover_photos.albumthing_id"],
 		 "unless": ["api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id", "api_albumthing_cover_photos.albumthing_id"],
-		 "insert": "INSERT INTO {schema}.api_albumthing_cover_photos (albumthing_id, photo_id) SELECT a.id, n.photo_id FROM (SELECT b.id, (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} b.id) AS covers FROM {schema}.api_albumthing AS b WHERE b.id {=} ANY ({keys})) AS a CROSS JOIN LATERAL (SELECT l.photo_id FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.albumthing_id {=} a.id AND NOT p.hidden AND NOT EXISTS (SELECT FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} a.id AND c.photo_id {=} l.photo_id) ORDER BY l.id LIMIT 4 OPERATOR(pg_catalog.-) a.covers) AS n WHERE a.covers {<} 4 ON CONFLICT DO NOTHING"},
+		 "columns": ["albumthing_id", "photo_id"],
+		 "select": "SELECT a.id, n.photo_id FROM (SELECT b.id, (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} b.id) AS covers FROM {schema}.api_albumthing AS b WHERE b.id {=} ANY ({keys})) AS a CROSS JOIN LATERAL (SELECT l.photo_id FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.albumthing_id {=} a.id AND NOT p.hidden AND NOT EXISTS (SELECT FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} a.id AND c.photo_id {=} l.photo_id) ORDER BY l.id LIMIT 4 OPERATOR(pg_catalog.-) a.covers) AS n WHERE a.covers {<} 4"},
 		{"name": "thing_covers_visible", "table": "api_albumthing", "key": "id",
 		 "into": "api_albumthing_cover_photos",
 		 "needs": ["api_albumthing_cover_photos.albumthing_id", "api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id", "api_albumthing_cover_photos.albumthing_id"],
-		 "insert": "INSERT INTO {schema}.api_albumthing_cover_photos (albumthing_id, photo_id) SELECT a.id, n.photo_id FROM (SELECT b.id, (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} b.id) AS covers FROM {schema}.api_albumthing AS b WHERE b.id {=} ANY ({keys})) AS a CROSS JOIN LATERAL (SELECT l.photo_id FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.albumthing_id {=} a.id AND NOT p.hidden AND NOT p.in_trashcan AND NOT p.removed AND NOT EXISTS (SELECT FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} a.id AND c.photo_id {=} l.photo_id) ORDER BY l.id LIMIT 4 OPERATOR(pg_catalog.-) a.covers) AS n WHERE a.covers {<} 4 ON CONFLICT DO NOTHING"},
+		 "columns": ["albumthing_id", "photo_id"],
+		 "select": "SELECT a.id, n.photo_id FROM (SELECT b.id, (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} b.id) AS covers FROM {schema}.api_albumthing AS b WHERE b.id {=} ANY ({keys})) AS a CROSS JOIN LATERAL (SELECT l.photo_id FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.albumthing_id {=} a.id AND NOT p.hidden AND NOT p.in_trashcan AND NOT p.removed AND NOT EXISTS (SELECT FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} a.id AND c.photo_id {=} l.photo_id) ORDER BY l.id LIMIT 4 OPERATOR(pg_catalog.-) a.covers) AS n WHERE a.covers {<} 4"},
 		{"name": "tag_count", "table": "api_tag", "key": "id", "column": "photo_count",
 		 "needs": ["api_tag.photo_count", "api_tag_photos.tag_id"],
 		 "touched": ["api_tag_photos.tag_id"],

@@ -12,7 +12,7 @@
 enum
 {
 	P_KIND = 1, P_NODE, P_RELATION, P_COLUMNS, P_KEYS, P_PARAM_NODES, P_PARAM_KEYS, P_STATEMENT,
-	P_TOUCH_RULES, P_TOUCH_PLACES, P_NAME, P_ACTION
+	P_TOUCH_RULES, P_TOUCH_PLACES, P_NAME, P_ACTION, P_LOOK
 };
 
 static StepKind
@@ -81,6 +81,7 @@ read_step(DeletionStep *step, uint64 row)
 	step->param_nodes = result_ints(row, P_PARAM_NODES, &step->n_params);
 	step->param_keys = result_ints(row, P_PARAM_KEYS, &n);
 	step->statement = result_text(row, P_STATEMENT);
+	step->look = result_text(row, P_LOOK);
 	step->touch_rules = result_texts(row, P_TOUCH_RULES, &step->n_touched);
 	step->touch_places = result_ints(row, P_TOUCH_PLACES, &n);
 }
@@ -94,7 +95,7 @@ deletion_plan(const char *part)
 	argument_text(&a, part);
 	call_as_owner("SELECT s.kind, s.node::int8, s.relation::int8, s.columns::text[], s.keys::int8,"
 				  "       s.param_nodes, s.param_keys, s.statement, s.touch_rules, s.touch_places,"
-				  "       missing_photos.relation_name(s.relation), s.action"
+				  "       missing_photos.relation_name(s.relation), s.action, s.look"
 				  "  FROM missing_photos.deletion_steps($1) AS s", &a);
 	plan->n_steps = (int) SPI_processed;
 	plan->steps = palloc0((plan->n_steps + 1) * sizeof(DeletionStep));

@@ -12,7 +12,8 @@ typedef enum StepKind
 	STEP_CHECK,					/* there must be no such row */
 	STEP_CHANGE,				/* let references go */
 	STEP_DELETE,
-	STEP_GUARD,					/* there may be no row left that the caller couldn't see */
+	STEP_GUARD,					/* there may be no row left that the caller couldn't see; the statement
+								 * begins at FROM */
 } StepKind;
 
 /* Instead of a node's keys a parameter can be one of these. */
@@ -33,6 +34,8 @@ typedef struct DeletionStep
 	int		   *param_nodes;
 	int		   *param_keys;
 	char	   *statement;
+	char	   *look;			/* of an insert: what it would insert; of the root's delete: its rows, from
+								 * FROM on */
 	int			n_touched;		/* columns that tell whose counters and the like to look at */
 	char	  **touch_rules;
 	int		   *touch_places;

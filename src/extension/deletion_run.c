@@ -149,7 +149,7 @@ guard_step(const DeletionRun *run, TextRows **nodes, const DeletionStep *step)
 	SetUserIdAndSecContext(((Form_pg_class) GETSTRUCT(tuple))->relowner,
 						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 	ReleaseSysCache(tuple);
-	deletion_step(run, nodes, step, step->statement);
+	deletion_step(run, nodes, step, psprintf("SELECT 1 %s LIMIT 1", step->statement));
 	SetUserIdAndSecContext(user, context);
 	if (SPI_processed > 0)
 		ereport(ERROR,

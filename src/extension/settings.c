@@ -25,6 +25,7 @@ int			setting_confirm_after = 0;
 int			setting_max_delete_percent = 25;
 int			setting_max_delete_photos = 50;
 int			setting_delete_after = 0;
+int			setting_undo_retention = 30 * 24 * 60 * 60;
 char	   *setting_probe_socket = NULL;
 bool		setting_allow_superuser_jobs = false;
 int			setting_max_workers = 2;
@@ -62,6 +63,12 @@ define_guards(void)
 							"Time in which its root was out of reach doesn't count.",
 							&setting_confirm_after,
 							0, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.undo_retention",
+							"For how long a deletion can be undone.",
+							"missing_photos.purge_archive() forgets older ones.",
+							&setting_undo_retention,
+							30 * 24 * 60 * 60, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 

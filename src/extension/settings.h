@@ -14,6 +14,7 @@ extern int	setting_confirm_after;	/* s */
 extern int	setting_max_delete_percent;
 extern int	setting_max_delete_photos;
 extern int	setting_delete_after;	/* s */
+extern int	setting_undo_retention;	/* s */
 extern char *setting_probe_socket;	/* "": none */
 
 extern bool setting_allow_superuser_jobs;

@@ -19,8 +19,8 @@ is_about_locks(int sqlerrcode)
 	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE || sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
-bool
-try_without_waiting(void (*try) (void *arg), void *arg)
+ErrorData *
+try_in_subtransaction(void (*try) (void *arg), void *arg)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner resources = CurrentResourceOwner;
@@ -51,6 +51,14 @@ try_without_waiting(void (*try) (void *arg), void *arg)
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = resources;
+	return error;
+}
+
+bool
+try_without_waiting(void (*try) (void *arg), void *arg)
+{
+	ErrorData  *error = try_in_subtransaction(try, arg);
+
 	if (error == NULL)
 		return true;
 	if (!is_about_locks(error->sqlerrcode))

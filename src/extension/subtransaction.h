@@ -11,6 +11,9 @@
  */
 extern bool try_without_waiting(void (*try) (void *arg), void *arg);
 
+/* The same for any error, which it returns, in the current memory context; NULL when it went well. */
+extern ErrorData *try_in_subtransaction(void (*try) (void *arg), void *arg);
+
 /* A short rest before another try. */
 extern void pause_for_locks(void);
 
