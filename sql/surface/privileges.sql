@@ -42,7 +42,8 @@ CREATE VIEW missing_photos.application_object AS
 	                        'stats_of', 'approve_job', 'cancel_job', 'resume_job',
 	                        'start_scan', 'start_relink', 'start_delete', 'run_pending_jobs',
 	                        'job_is_alive', 'seen_roles', 'sees_all_roles', 'job_bar', 'sha1',
-	                        'remap_paths', 'undo_delete', 'delete_preview', 'undo_retention')
+	                        'sibling_paths', 'kinds_of_names', 'remap_paths', 'undo_delete',
+	                        'delete_preview', 'undo_retention')
 	UNION ALL
 	SELECT 'TABLE', class.oid::regclass::text
 	  FROM pg_catalog.pg_class AS class
