@@ -18,23 +18,13 @@ mp_mailbox_start(MpMailbox *mailbox)
 	mailbox->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-void
-mp_mailbox_put(void *owner, uint64_t request, size_t request_length, MpWriter *answer)
+/* Puts it in, or without one the word that one was lost. */
+static void
+put_and_ring(MpMailbox *mailbox, MpOutgoing *outgoing)
 {
-	MpMailbox  *mailbox = owner;
-	MpOutgoing *outgoing = answer->bad ? NULL : calloc(1, sizeof(*outgoing));
 	uint64_t	one = 1;
 	int			tries = 0;
 
-	if (outgoing != NULL)
-	{
-		outgoing->message = *answer;
-		outgoing->answers = true;
-		outgoing->request = request;
-		outgoing->request_length = request_length;
-	}
-	else
-		mp_write_free(answer);
 	pthread_mutex_lock(&mailbox->lock);
 	if (outgoing != NULL)
 	{
@@ -46,6 +36,46 @@ mp_mailbox_put(void *owner, uint64_t request, size_t request_length, MpWriter *a
 	pthread_mutex_unlock(&mailbox->lock);
 	while (write(mailbox->bell, &one, sizeof(one)) < 0 && mp_try_again(&tries))
 		;
+}
+
+/* NULL: no memory. */
+static MpOutgoing *
+new_outgoing(MpWriter *message)
+{
+	MpOutgoing *outgoing = message->bad ? NULL : calloc(1, sizeof(*outgoing));
+
+	if (outgoing != NULL)
+		outgoing->message = *message;
+	else
+		mp_write_free(message);
+	return outgoing;
+}
+
+void
+mp_mailbox_put(void *owner, uint64_t request, size_t request_length, MpWriter *answer)
+{
+	MpOutgoing *outgoing = new_outgoing(answer);
+
+	if (outgoing != NULL)
+	{
+		outgoing->answers = true;
+		outgoing->request = request;
+		outgoing->request_length = request_length;
+	}
+	put_and_ring(owner, outgoing);
+}
+
+void
+mp_mailbox_post(MpMailbox *mailbox, MpWriter *message, void (*gone) (void *owner), void *owner)
+{
+	MpOutgoing *outgoing = new_outgoing(message);
+
+	if (outgoing != NULL)
+	{
+		outgoing->gone = gone;
+		outgoing->owner = owner;
+	}
+	put_and_ring(mailbox, outgoing);
 }
 
 bool

@@ -28,6 +28,11 @@
  *     glob.c        names against patterns
  *     listing.c     LIST: the names in one folder
  *     remove.c      REMOVE: files set aside, put back or removed, where HELLO allows it
+ *     watch.c       WATCH: a thread per watched root, from its first walk to its last event
+ *     watch_walk.c  folders put under watch, and told of when they are new
+ *     watch_kernel.c  what the kernel tells becomes events
+ *     watch_tree.c  the watched folders: their names and the kernel's numbers
+ *     watch_queue.c  events that wait to be told
  *     root.c        ROOT: what a root is and what is mounted below it
  *     mountinfo.c   the kernel's table of mounts
  *     mounts.c      a fingerprint of what is mounted below a root

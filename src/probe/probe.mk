@@ -22,7 +22,7 @@ PROBE_TOOLS := $(filter-out test/unit/test_% test/unit/bench_% test/unit/faulty%
 PROBE_TESTS := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 PROBE_FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 # Those that run threads; the others have nothing to show to TSan.
-PROBE_TSAN_TESTS := test_workers test_check test_server test_landlock
+PROBE_TSAN_TESTS := test_workers test_check test_server test_landlock test_watch test_watch_storm
 
 # What test_faults makes fail (test/unit/faulty.c).
 PROBE_FAULTY := malloc calloc realloc strdup open openat close read pread write recv send poll statx fstat \

@@ -214,6 +214,17 @@ read_discover(MpReader *r, MpRequest *request)
 	return err != 0 ? err : read_folders(r, request);
 }
 
+static int
+read_watch(MpReader *r, MpRequest *request)
+{
+	int			err = read_place(r, &request->place);
+
+	if (err == 0)
+		err = read_strings(r, MP_MAX_PATH, &request->globs);
+	request->most_folders = mp_read_u32(r);
+	return err;
+}
+
 /* What a ROOT or LIST has beyond its place: a name or a path. */
 static int
 read_place_and_path(MpReader *r, MpRequest *request)
@@ -291,6 +302,8 @@ read_request(MpReader *r, MpRequest *request)
 			return read_discover(r, request);
 		case MP_REMOVE:
 			return read_remove(r, request);
+		case MP_WATCH:
+			return read_watch(r, request);
 		default:
 			return EBADMSG;
 	}

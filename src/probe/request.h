@@ -140,6 +140,9 @@ typedef struct MpRequest
 	uint8_t		act;			/* MpAct */
 	MpRemoval  *removals;
 	uint32_t	n_removals;
+
+	/* WATCH (and the globs) */
+	uint32_t	most_folders;
 } MpRequest;
 
 /*

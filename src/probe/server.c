@@ -31,6 +31,7 @@
 #include "server.h"
 #include "stream.h"
 #include "verdict.h"
+#include "watch.h"
 
 enum
 {
@@ -191,6 +192,23 @@ answer_shortage(Server *server, const MpHeader *header)
 	mp_mailbox_put(&server->mailbox, header->request, header->length, &answer);
 }
 
+/* A watch has a thread of its own and no end: it is none of the requests taken in. */
+static void
+watch(Server *server, MpRequest *request)
+{
+	MpWriter	answer;
+	uint64_t	id = request->id;
+	int			err = mp_watch_start(&server->mailbox, request);
+
+	/* From now on there is always something to do. */
+	server->idle_ms = 0;
+	if (err == 0)
+		return;
+	mp_write_start(&answer);
+	mp_write_shortage(&answer, id, err, "no thread or memory for a watch");
+	mp_mailbox_post(&server->mailbox, &answer, NULL, NULL);
+}
+
 static void
 receive(Server *server, const MpHeader *header, unsigned char *payload)
 {
@@ -211,6 +229,8 @@ receive(Server *server, const MpHeader *header, unsigned char *payload)
 		leave(server, MP_BYE_MALFORMED, "a request that the protocol doesn't allow");
 	else if (hello && err == 0)
 		greet(server, &request);
+	else if (header->type == MP_WATCH && err == 0)
+		watch(server, &request);
 	else
 	{
 		take_in(server, header);
@@ -295,6 +315,8 @@ send_all(Server *server)
 
 		if (written->answers)
 			take_off(server, written);
+		if (written->gone != NULL)
+			written->gone(written->owner);
 		mp_outgoing_free(written);
 		written = next;
 	}

@@ -28,6 +28,8 @@ typedef struct MpOutgoing
 	bool		answers;		/* it is the answer to a request, of this id and length */
 	uint64_t	request;
 	size_t		request_length;
+	void		(*gone) (void *owner);	/* when it was written; or NULL */
+	void	   *owner;
 } MpOutgoing;
 
 typedef struct MpStream

@@ -9,7 +9,7 @@
  *     header    u32 payload length | u8 version | u8 type | u16 zero | u64 request id
  *     str       u32 length | bytes (no NUL inside, none at the end)
  *
- * The extension asks, the probe answers each request once, in any order, under the request's id;
+ * The extension asks, the probe answers each request once (WATCH apart), in any order, under its id;
  * before the answer it may send PROGRESS, which says nothing but "alive, and getting on".  A
  * message that breaks a rule of this file makes the probe send BYE and end; the extension closes
  * the socket and starts another probe.  Closing the socket is also how the extension takes its
@@ -81,6 +81,18 @@
  *             root report isn't "present" because the root or its marker wasn't found, nothing was
  *             touched and every outcome is MP_OUT_OF_REACH.
  *
+ *   WATCH     place | u32 n | n x str glob | u32 most folders to watch (0: all that the system lets)
+ *   -> WATCH  u64 folders watched | u64 folders known | u64 records read from the kernel
+ *             | u32 n | n x event
+ *             Answered again and again, under the request's id, until an event says MP_EVENT_ENDED or
+ *             the socket is closed: when something happened, and every MP_WATCH_BEAT_MS (n may be 0
+ *             then).  No more than MP_WATCH_AHEAD answers are written before the other side has read
+ *             them; what doesn't fit waits, and in the end becomes MP_EVENT_LOST.  Folders that a glob
+ *             matches aren't watched (a glob with a slash is held against the path from the root, any
+ *             other against the name; glob.h).  An event is a hint: what it says is true of the past.
+ *     event   u8 kind (MpEventKind) | u8 flags | u16 errno | str path from the root | str new path
+ *             (flags: MP_EVENT_FOLDER, MP_EVENT_EXCLUDED; of MP_EVENT_ENDED, an MpReason)
+ *
  *   -> PROGRESS  u64 operations finished since the probe started
  *   -> SHORTAGE  u16 errno | str what       the probe's own lack of memory or descriptors: the
  *                                           request is dropped and nothing may be concluded from it
@@ -121,6 +133,7 @@ typedef enum MpMessageType
 	MP_HASH = 4,
 	MP_LIST = 5,
 	MP_DISCOVER = 6,
+	MP_WATCH = 7,
 	MP_REMOVE = 12,
 	MP_PROGRESS = 64,
 	MP_SHORTAGE = 65,
@@ -232,6 +245,26 @@ typedef enum MpOutcome
 	MP_OUT_OF_REACH = 4,		/* see errno */
 	MP_NAME_TAKEN = 5			/* put back: another has the name, so this one was removed */
 } MpOutcome;
+
+/* What a watch tells. */
+typedef enum MpEventKind
+{
+	MP_EVENT_READY = 1,			/* all is watched; what changed before must be looked for */
+	MP_EVENT_LOOK = 2,			/* a name came, went, or what it names was written */
+	MP_EVENT_GONE = 3,			/* a folder went, with all that was in it */
+	MP_EVENT_MOVED = 4,			/* a name, and all below it, is the new path now */
+	MP_EVENT_LOST = 5,			/* events were lost; the watch begins anew, READY follows */
+	MP_EVENT_UNWATCHED = 6,		/* what lies below isn't watched (errno tells why) */
+	MP_EVENT_ENDED = 7			/* the root isn't what it was: nothing more will be told */
+} MpEventKind;
+
+enum
+{
+	MP_EVENT_FOLDER = 1,
+	MP_EVENT_EXCLUDED = 2,		/* a glob matches the name */
+	MP_WATCH_BEAT_MS = 10000,
+	MP_WATCH_AHEAD = 2
+};
 
 typedef struct MpIdentity
 {

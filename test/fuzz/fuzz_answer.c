@@ -127,6 +127,23 @@ read_removed(MpReader *r)
 }
 
 static void
+read_watched(MpReader *r)
+{
+	uint32_t	n;
+
+	mp_read_u64(r);
+	mp_read_u64(r);
+	mp_read_u64(r);
+	n = mp_read_count(r, 12);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		mp_read_u32(r);			/* kind, flags, errno */
+		check_str(mp_read_str(r, MP_MAX_PATH));
+		check_str(mp_read_str(r, MP_MAX_PATH));
+	}
+}
+
+static void
 read_answer(MpReader *r, uint8_t type)
 {
 	MpRootReport report;
@@ -146,6 +163,8 @@ read_answer(MpReader *r, uint8_t type)
 		read_discover(r);
 	else if (type == MP_REMOVE)
 		read_removed(r);
+	else if (type == MP_WATCH)
+		read_watched(r);
 	else if (type == MP_PROGRESS)
 		mp_read_u64(r);
 	else if (type == MP_HELLO)
