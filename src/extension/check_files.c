@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -16,7 +14,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "apply.h"
@@ -155,19 +152,6 @@ enum
 	OUT_FILE, OUT_PATH, OUT_STATE, OUT_REASON, OUT_COLUMNS
 };
 
-static Datum
-state_datum(const char *name, Oid type)
-{
-	HeapTuple	tuple = SearchSysCache2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(name));
-	Oid			value;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "type missing_photos.file_state has no value \"%s\"", name);
-	value = ((Form_pg_enum) GETSTRUCT(tuple))->oid;
-	ReleaseSysCache(tuple);
-	return ObjectIdGetDatum(value);
-}
-
 /* The doubt that came up about a file after it was found present: it may be another file. */
 static int
 second_thoughts(const Columns *doubts, const FileRow *row)
@@ -203,7 +187,7 @@ put_row(Check *check, Tuplestorestate *store, TupleDesc shape, const FoundRow *f
 	nulls[OUT_PATH] = row->path == NULL;
 	if (row->path != NULL)
 		values[OUT_PATH] = PointerGetDatum(cstring_to_text_with_len(row->path, row->path_length));
-	values[OUT_STATE] = state_datum(state, TupleDescAttr(shape, OUT_STATE)->atttypid);
+	values[OUT_STATE] = result_set_state(state, TupleDescAttr(shape, OUT_STATE)->atttypid);
 	nulls[OUT_REASON] = reason == NULL;
 	if (reason != NULL)
 		values[OUT_REASON] = CStringGetTextDatum(reason);

@@ -1,4 +1,4 @@
-/* digest.c: the digest of one file's content, read by the probe; see digest.h. */
+/* digest.c: digests of files' contents, read by the probe; see digest.h. */
 #include "postgres.h"
 
 #include "utils/builtins.h"
@@ -6,6 +6,30 @@
 #include "digest.h"
 #include "probe_client.h"
 #include "reasons.h"
+
+/* So many that the probe's lanes are seldom half empty, which they are at the end of a request. */
+#define FILES_PER_REQUEST 4096
+#define BYTES_PER_REQUEST (8 * 1024 * 1024)
+#define MAX_ASKED 3
+
+/* A request under way, for files of one root that follow each other in `order`. */
+typedef struct Asked
+{
+	ProbeRequest *request;
+	int			first;
+	int			n;
+} Asked;
+
+typedef struct Reading
+{
+	RootTable  *roots;
+	MpAlgorithm algorithm;
+	Digested  **order;			/* those to be read, root by root */
+	int			n;
+	int			next;
+	Asked		asked[MAX_ASKED];
+	int			n_asked;
+} Reading;
 
 static void
 conclude(Digest *digest, MpVerdict verdict, MpReason reason, int err)
@@ -40,66 +64,198 @@ digest_read(MpReader *reader, Digest *digest)
 	read_text(reader, digest->ends);
 }
 
-static void
-read_answer(Root *root, MpReader *reader, Digest *digest)
+/* Whether the disk must be asked; looks at the file's root when it is the first below it. */
+static bool
+is_to_be_read(RootTable *roots, Digested *file)
 {
+	Root	   *root = roots_find(roots, file->path, file->length);
+
+	file->root = root == NULL ? -1 : (int) (root - roots->roots);
+	memset(&file->digest, 0, sizeof(file->digest));
+	if (root == NULL)
+		conclude(&file->digest, MP_INVALID, MP_OUTSIDE_ROOTS, 0);
+	else if (file->length > MP_MAX_PATH)
+		conclude(&file->digest, MP_INVALID, MP_BAD_PATH, 0);
+	else
+	{
+		roots_look(root);
+		return true;
+	}
+	return false;
+}
+
+/* By root, and otherwise as they were given. */
+static int
+compare_files(const void *a, const void *b)
+{
+	const Digested *one = *(Digested *const *) a;
+	const Digested *two = *(Digested *const *) b;
+
+	if (one->root != two->root)
+		return one->root < two->root ? -1 : 1;
+	return one < two ? -1 : one > two ? 1 : 0;
+}
+
+/* Files of a root in doubt, or whose request came to nothing. */
+static void
+give_up(Reading *reading, int first, int n)
+{
+	for (int i = first; i < first + n; i++)
+	{
+		const Root *root = &reading->roots->roots[reading->order[i]->root];
+
+		conclude(&reading->order[i]->digest, MP_UNREACHABLE, root->reason, root->err);
+	}
+}
+
+/* How many of the next files share a request. */
+static int
+count_next(const Reading *reading)
+{
+	Digested  **first = &reading->order[reading->next];
+	size_t		bytes = 0;
+	int			n = 0;
+
+	while (reading->next + n < reading->n && n < FILES_PER_REQUEST && bytes < BYTES_PER_REQUEST &&
+		   first[n]->root == first[0]->root)
+		bytes += first[n++]->length;
+	return n;
+}
+
+static void
+ask(Reading *reading)
+{
+	int			n = count_next(reading);
+	int			first = reading->next;
+	Root	   *root = &reading->roots->roots[reading->order[first]->root];
+	MpWriter   *w;
+
+	reading->next += n;
+	if (root->verdict != MP_PRESENT)
+	{
+		give_up(reading, first, n);
+		return;
+	}
+	w = probe_request(MP_HASH);
+	roots_write_place(reading->roots, root, w);
+	mp_write_u8(w, reading->algorithm);
+	mp_write_u8(w, MP_WHOLE);
+	mp_write_u32(w, n);
+	for (int i = first; i < first + n; i++)
+		mp_write_str(w, reading->order[i]->path + root->app_length + 1,
+					 reading->order[i]->length - root->app_length - 1);
+	reading->asked[reading->n_asked++] = (Asked) {probe_send(), first, n};
+}
+
+static Asked
+remove_asked(Reading *reading, const ProbeRequest *request)
+{
+	for (int i = 0; i < reading->n_asked; i++)
+		if (reading->asked[i].request == request)
+		{
+			Asked		asked = reading->asked[i];
+
+			reading->asked[i] = reading->asked[--reading->n_asked];
+			return asked;
+		}
+	probe_malformed();
+}
+
+static void
+take_answer(Reading *reading, Asked asked, MpReader *body)
+{
+	Root	   *root = &reading->roots->roots[reading->order[asked.first]->root];
 	MpRootReport report;
 	uint32		n;
 
-	mp_read_root_report(reader, &report);
-	n = mp_read_count(reader, DIGEST_LEAST);
-	if (n != (report.verdict == MP_PRESENT ? 1 : 0))
+	mp_read_root_report(body, &report);
+	n = mp_read_count(body, DIGEST_LEAST);
+	if (n != (report.verdict == MP_PRESENT ? (uint32) asked.n : 0))
 		probe_malformed();
-	if (n == 1)
-		digest_read(reader, digest);
-	if (!mp_read_done(reader))
+	for (int i = asked.first; i < asked.first + (int) n; i++)
+		digest_read(body, &reading->order[i]->digest);
+	if (!mp_read_done(body))
 		probe_malformed();
 	if (!roots_judge(root, &report))
-		conclude(digest, MP_UNREACHABLE, root->reason, root->err);
+		give_up(reading, asked.first, asked.n);
+}
+
+/* No sign of life from the disk: every root that was being read is in doubt. */
+static void
+give_up_waiting(Reading *reading)
+{
+	while (reading->n_asked > 0)
+	{
+		Asked		asked = reading->asked[--reading->n_asked];
+
+		roots_doubt(&reading->roots->roots[reading->order[asked.first]->root], MP_TIMED_OUT, 0);
+		give_up(reading, asked.first, asked.n);
+	}
+}
+
+static void
+wait_for_answer(Reading *reading)
+{
+	ProbeAnswer answer;
+
+	switch (probe_wait(&answer))
+	{
+		case PROBE_ANSWER:
+			take_answer(reading, remove_asked(reading, answer.request), &answer.body);
+			probe_answer_done(&answer);
+			break;
+		case PROBE_SILENT:
+			give_up_waiting(reading);
+			break;
+		case PROBE_NOTHING:
+			elog(ERROR, "requests to the probe were given up by somebody else");
+	}
+}
+
+/* Now that all answers are in: doubts about a root or a mount hold for what seemed missing. */
+static void
+doubt_missing(RootTable *roots, Digested *file)
+{
+	FileRow		row = {.path = file->path, .path_length = file->length};
+	Judgement	judgement = {file->digest.verdict, file->digest.reason, file->digest.err,
+	file->root, NULL};
+
+	if (judgement.verdict != MP_MISSING)
+		return;
+	roots_conclude(roots, &row, &judgement);
+	conclude(&file->digest, judgement.verdict, judgement.reason, judgement.err);
+}
+
+void
+digest_files(RootTable *roots, Digested *files, int n, MpAlgorithm algorithm)
+{
+	Reading		reading = {.roots = roots, .algorithm = algorithm};
+
+	reading.order = palloc((n + 1) * sizeof(Digested *));
+	for (int i = 0; i < n; i++)
+		if (is_to_be_read(roots, &files[i]))
+			reading.order[reading.n++] = &files[i];
+	qsort(reading.order, reading.n, sizeof(Digested *), compare_files);
+	while (reading.next < reading.n || reading.n_asked > 0)
+	{
+		while (reading.next < reading.n && reading.n_asked < MAX_ASKED)
+			ask(&reading);
+		if (reading.n_asked > 0)
+			wait_for_answer(&reading);
+	}
+	for (int i = 0; i < n; i++)
+		doubt_missing(roots, &files[i]);
+	pfree(reading.order);
 }
 
 void
 digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algorithm,
 			Digest *digest)
 {
-	Root	   *root = roots_find(roots, path, length);
-	ProbeAnswer answer;
-	MpWriter   *w;
+	Digested	file = {.path = path, .length = length};
 
-	memset(digest, 0, sizeof(*digest));
-	if (root == NULL)
-	{
-		conclude(digest, MP_INVALID, MP_OUTSIDE_ROOTS, 0);
-		return;
-	}
-	roots_look(root);
-	if (root->verdict != MP_PRESENT)
-	{
-		conclude(digest, MP_UNREACHABLE, root->reason, root->err);
-		return;
-	}
-	if (length > MP_MAX_PATH)
-	{
-		conclude(digest, MP_INVALID, MP_BAD_PATH, 0);
-		return;
-	}
-	w = probe_request(MP_HASH);
-	roots_write_place(roots, root, w);
-	mp_write_u8(w, algorithm);
-	mp_write_u8(w, MP_WHOLE);
-	mp_write_u32(w, 1);
-	mp_write_str(w, path + root->app_length + 1, length - root->app_length - 1);
-	(void) probe_send();
-	if (probe_wait(&answer) == PROBE_ANSWER)
-	{
-		read_answer(root, &answer.body, digest);
-		probe_answer_done(&answer);
-	}
-	else
-	{
-		roots_doubt(root, MP_TIMED_OUT, 0);
-		conclude(digest, MP_UNREACHABLE, MP_TIMED_OUT, 0);
-	}
+	digest_files(roots, &file, 1, algorithm);
+	*digest = file.digest;
 }
 
 /* Everything outside the roots gets one answer, whether it exists or not. */

@@ -1,4 +1,9 @@
-/* digest.h: the digest of one file's content, read by the probe. */
+/*
+ * digest.h: digests of files' contents, read by the probe.
+ *
+ * The probe reads many files faster than one (its hash.h), if it has them in one request: so ask for
+ * all that are wanted at once.
+ */
 #ifndef MISSING_PHOTOS_DIGEST_H
 #define MISSING_PHOTOS_DIGEST_H
 
@@ -16,10 +21,25 @@ typedef struct Digest
 	char		ends[MAX_DIGEST_TEXT];	/* of its ends */
 } Digest;
 
+/* A file whose digest is wanted. */
+typedef struct Digested
+{
+	const char *path;			/* needs no NUL at its end */
+	size_t		length;
+	int			root;			/* set by digest_files: its number, -1: it is below none */
+	Digest		digest;			/* likewise */
+} Digested;
+
 /* Bytes that one file takes at least in an answer to HASH. */
 #define DIGEST_LEAST (1 + 1 + 2 + 40 + 1 + 1)
 
-/* Waits for the probe; a path that isn't below a root is MP_INVALID. */
+/*
+ * Waits for the probe, with several requests under way; there may be none of anybody else's.  A path
+ * that isn't below a root is MP_INVALID; below a root or mount in doubt nothing is MP_MISSING.
+ */
+extern void digest_files(RootTable *roots, Digested *files, int n, MpAlgorithm algorithm);
+
+/* The same for one file. */
 extern void digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algorithm,
 						Digest *digest);
 

@@ -3,7 +3,7 @@
  *
  * A map of src/extension, from the functions people call down to the process that reads the disk:
  *
- *   scan.c  check_files.c  file_hash.c  add_root.c    the verbs, one file each
+ *   scan.c  check_files.c  file_hash.c  file_hashes.c  add_root.c    the verbs, one file each
  *   job_verbs.c            what people do with a job: approve, cancel
  *   delete.c  delete_steps.c  delete_batches.c    deleting what is missing: the verbs, their steps
  *   derived.c              files made of photos, queued with them
@@ -21,7 +21,7 @@
  *   judge.c  batch.c       rows in, verdicts out: groups files by folder, keeps the probe busy
  *   found.c  file_row.c    judged rows set aside; one row
  *   roots.c  root_facts.c  which folder a path belongs to, and whether that is what it was
- *   digest.c  reasons.c    a file's content; verdicts in words
+ *   digest.c  reasons.c    files' contents; verdicts in words
  *   sql_calls.c  columns.c  owner_rights.c    SQL, arrays for it, acting as the extension's owner
  *   probe_client.c         requests and answers, deadlines, cancel
  *   probe_messages.c  probe_terms.c    whole messages; what the probe was told

@@ -1,9 +1,12 @@
 /* result_set.c: returning many rows, made by hand: 14 and 15 name the helper differently. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_enum.h"
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "result_set.h"
@@ -29,4 +32,17 @@ result_set_begin(FunctionCallInfo fcinfo, const char *call)
 	result->setResult = tuplestore_begin_heap((result->allowedModes & SFRM_Materialize_Random) != 0,
 											  false, work_mem);
 	MemoryContextSwitchTo(old);
+}
+
+Datum
+result_set_state(const char *name, Oid type)
+{
+	HeapTuple	tuple = SearchSysCache2(ENUMTYPOIDNAME, ObjectIdGetDatum(type), CStringGetDatum(name));
+	Oid			value;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "type missing_photos.file_state has no value \"%s\"", name);
+	value = ((Form_pg_enum) GETSTRUCT(tuple))->oid;
+	ReleaseSysCache(tuple);
+	return ObjectIdGetDatum(value);
 }

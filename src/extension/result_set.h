@@ -10,4 +10,7 @@
  */
 extern void result_set_begin(FunctionCallInfo fcinfo, const char *call);
 
+/* The value of this name of type missing_photos.file_state, whose oid is given. */
+extern Datum result_set_state(const char *name, Oid type);
+
 #endif							/* MISSING_PHOTOS_RESULT_SET_H */

@@ -30,6 +30,8 @@ my %verbs = (
     'scan_missing' => 'SELECT * FROM scan_missing(7)',
     'check_files' => "SELECT * FROM check_files('$photo')",
     'file_hash' => "SELECT file_hash('/data/album1/photo.jpg')",
+    'file_hashes' => "SELECT * FROM file_hashes(ARRAY(
+        SELECT '/data/album' || n || '/photo.jpg' FROM generate_series(1, 5) n))",
     'CALL scan_missing_photos' => 'CALL scan_missing_photos(7)',
 );
 
@@ -42,6 +44,7 @@ for my $operation ('*', 'getattr')
     }
 }
 interrupted('file_hash', 'read');
+interrupted('file_hashes', 'read');
 interrupted('scan_missing', 'readdir');
 
 # Runs a verb against the hanging mount and ends it in each of the three ways.

@@ -131,6 +131,7 @@ sub matrix
         [ "SELECT file_hash('$path', 2)", qw(ok - ok ok -) ],
         [ q(SELECT file_hash('/data/2/nothing')), qw(58P01 - 58P01 58P01 -) ],
         [ q(SELECT file_hash('/etc/passwd')), qw(- - - - -) ],
+        [ "SELECT * FROM file_hashes('{$path,/etc/passwd}')", qw(ok - ok ok -) ],
         [ "SELECT add_file(2, '$path')", qw(ok - ok ok -) ],
         [ "SELECT add_file(1, '$path')", qw(ok - ok P0002 -) ],
         [ "SELECT photo_paths('$mine')", qw(ok - ok ok -) ],

@@ -82,7 +82,8 @@ sub each_verb
         scan_missing_photos => 'CALL scan_missing_photos(7);
             SELECT state FROM missing_photos.roots WHERE app_path = \'/data7\'',
         media_error => "SELECT CASE WHEN media_error('$photo') IS NULL THEN 'unreachable' END",
-        file_hash => q(SELECT file_hash('/data7/album1/1.jpg')));
+        file_hash => q(SELECT file_hash('/data7/album1/1.jpg')),
+        file_hashes => q(SELECT state FROM file_hashes('{/data7/album1/1.jpg}')));
     my $session = MissingPhotos::Session->new($node, 'library');
     $mount->hang('*', '*');
     for my $verb (sort keys %verbs)
