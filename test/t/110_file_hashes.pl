@@ -120,6 +120,6 @@ sub many_paths
     my @after = map { megabytes_at_most($_) } @processes;
     note("MiB: the backend $before[0], then $after[0]; the probe $before[1], then $after[1]");
     cmp_ok($after[0] - $before[0], '<', 40, 'five times the paths take the backend little more memory');
-    cmp_ok($after[1] - $before[1], '<', 10, 'and the probe none');
+    cmp_ok($after[1], '<', 64, 'and the probe stays small');
     $session->close;
 }
