@@ -12,21 +12,27 @@ COMMENT ON TABLE missing_photos.missing_since IS
 	'photos and files of which no scan knows when they went missing: when a deletion first saw them so (delete_after)';
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.missing_since', '');
 
-CREATE FUNCTION missing_photos.too_young(owner text, kind text, keys text[], seconds integer)
+CREATE FUNCTION missing_photos.too_young(
+	owner text, kind text, keys text[], job_id uuid, seconds integer)
 RETURNS SETOF text
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- Time before the root's last outage doesn't count: what it looked like then nobody knows.
-	WITH lost AS (
+	-- What is known of the files of photos that this job has deleted by now is in the archive.
+	WITH losses AS (
+		SELECT loss.* FROM missing_photos.loss AS loss WHERE loss.owner = too_young.owner
+		UNION ALL
+		SELECT (kept.loss).* FROM missing_photos.archived_loss AS kept
+		 WHERE kept.archived_by = too_young.job_id
+	), lost AS (
 		SELECT CASE too_young.kind WHEN 'photo' THEN loss.photo ELSE loss.file END AS key,
 		       max(greatest(loss.lost_at, (
 		           SELECT root.last_outage FROM missing_photos.registered_root AS root
 		            WHERE starts_with(loss.path, rtrim(root.app_path, '/') || '/')
 		            ORDER BY length(root.app_path) DESC LIMIT 1))) AS since
-		  FROM missing_photos.loss AS loss
-		 WHERE loss.owner = too_young.owner
-		   AND CASE too_young.kind WHEN 'photo' THEN loss.photo ELSE loss.file END = ANY (keys)
+		  FROM losses AS loss
+		 WHERE CASE too_young.kind WHEN 'photo' THEN loss.photo ELSE loss.file END = ANY (keys)
 		 GROUP BY 1
 	), noted AS (
 		INSERT INTO missing_photos.missing_since AS old (owner, kind, key)

@@ -24,7 +24,6 @@ CREATE TABLE missing_photos.deletion (
 	aside      text        NOT NULL
 		DEFAULT '.missing_photos-' || pg_catalog.gen_random_uuid()::pg_catalog.text,
 	queued_at  timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	not_before timestamptz NOT NULL,
 	state      text        NOT NULL DEFAULT 'queued',
 	barrier    xid8,
 	tries      integer     NOT NULL DEFAULT 0,
@@ -100,17 +99,14 @@ AS $$
 		 ORDER BY place.app_path, place.path, f.hash NULLS LAST
 	), queued AS (
 		INSERT INTO missing_photos.deletion AS old
-			(job_id, owner, app_path, path, hash, size, mtime_ns, not_before)
-		SELECT queue_deletions.job_id, queue_deletions.owner, file.*,
-		       now() + COALESCE(current_setting('missing_photos.undo_retention', true), '30 days')::interval
+			(job_id, owner, app_path, path, hash, size, mtime_ns)
+		SELECT queue_deletions.job_id, queue_deletions.owner, file.*
 		  FROM file
 		 ORDER BY file.app_path, file.path
 		ON CONFLICT (app_path, path) WHERE state = 'queued' DO UPDATE
 		   SET job_id = excluded.job_id, owner = excluded.owner, hash = excluded.hash,
 		       size = excluded.size, mtime_ns = excluded.mtime_ns,
-		       queued_at = excluded.queued_at,
-		       not_before = greatest(old.not_before, excluded.not_before),
-		       tries = 0, retry_at = NULL, error = NULL
+		       queued_at = excluded.queued_at, tries = 0, retry_at = NULL, error = NULL
 		RETURNING 1
 	)
 	SELECT count(*) FROM queued
@@ -118,18 +114,30 @@ $$;
 COMMENT ON FUNCTION missing_photos.queue_deletions IS
 	'queues derived files of photos that this transaction deletes; those below no derived root are left alone';
 
-CREATE FUNCTION missing_photos.dequeue_deletions(job_id uuid)
+CREATE FUNCTION missing_photos.queued_deletions(of_job uuid)
+RETURNS TABLE (id bigint, file text, hash text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT d.id, rtrim(d.app_path, '/') || '/' || d.path, d.hash
+	  FROM missing_photos.deletion AS d
+	 WHERE d.job_id = of_job AND d.state = 'queued'
+$$;
+COMMENT ON FUNCTION missing_photos.queued_deletions IS 'what a job queued';
+
+CREATE FUNCTION missing_photos.dequeue_deletions(ids bigint[], in_use boolean[])
 RETURNS bigint
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- What the drainer has in hand it puts back by itself: the file is in use again.
+	-- What the drainer has in hand it puts back by itself.
 	WITH gone AS (
 		DELETE FROM missing_photos.deletion AS d
-		 WHERE d.job_id = dequeue_deletions.job_id AND d.state = 'queued'
+		 USING unnest(ids, in_use) AS p (id, in_use)
+		 WHERE d.id = p.id AND p.in_use AND d.state = 'queued'
 		RETURNING 1
 	)
 	SELECT count(*) FROM gone
 $$;
 COMMENT ON FUNCTION missing_photos.dequeue_deletions IS
-	'takes a job''s derived files out of the queue, because the job is undone';
+	'takes files that are in use again, because a deletion was undone, out of the queue';

@@ -6,11 +6,17 @@ RETURNS TABLE (id bigint, file text, hash text)
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+	-- While its deletion can be undone, or what could not be undone tried again, a file stays.
 	-- A row that an undo or another deletion is changing is left for later.
 	SELECT d.id, rtrim(d.app_path, '/') || '/' || d.path, d.hash
 	  FROM missing_photos.deletion AS d
 	 WHERE d.state = ANY (states)
-	   AND (d.state <> 'queued' OR d.not_before <= now())
+	   AND (d.state <> 'queued'
+	        OR NOT EXISTS (SELECT FROM missing_photos.archive AS a
+	                        WHERE a.job_id = d.job_id
+	                          AND (a.undone_at IS NULL
+	                               OR EXISTS (SELECT FROM missing_photos.archived_rows AS kept
+	                                           WHERE kept.job_id = a.job_id))))
 	   AND (d.retry_at IS NULL OR d.retry_at <= clock_timestamp())
 	   AND EXISTS (SELECT FROM missing_photos.derived_root AS root
 	                WHERE root.app_path = d.app_path)

@@ -48,19 +48,22 @@ COMMENT ON COLUMN missing_photos.derived_roots.deletions IS 'files below it that
 
 CREATE VIEW missing_photos.deletions WITH (security_barrier) AS
 	SELECT d.job_id, d.owner, pg_catalog.rtrim(d.app_path, '/') || '/' || d.path AS path, d.size,
-	       d.state, d.queued_at, d.not_before, d.tries, d.retry_at, d.error
+	       d.state, d.queued_at,
+	       COALESCE(a.deleted_at + missing_photos.undo_retention(), d.queued_at) AS not_before,
+	       d.tries, d.retry_at, d.error
 	  FROM missing_photos.deletion AS d
+	  LEFT JOIN missing_photos.archive AS a ON a.job_id = d.job_id
 	 WHERE d.owner IN (SELECT missing_photos.seen_owners());
 COMMENT ON VIEW missing_photos.deletions IS
 	'derived files of deleted photos that are still to be removed';
 COMMENT ON COLUMN missing_photos.deletions.path IS 'as the application names it';
 COMMENT ON COLUMN missing_photos.deletions.state IS
 	'queued; claimed, aside, dropping, returning: a drainer has it in hand; kept: another file has its name, or it is no regular file';
-COMMENT ON COLUMN missing_photos.deletions.not_before IS 'as long as the deletion can be undone';
+COMMENT ON COLUMN missing_photos.deletions.not_before IS 'until then the deletion can be undone';
 COMMENT ON COLUMN missing_photos.deletions.error IS 'why it could not be removed';
 
 CREATE PROCEDURE missing_photos.drain_deletions(batch_size integer DEFAULT 1000)
 AS 'MODULE_PATHNAME', 'missing_photos_drain_deletions'
 LANGUAGE c;
 COMMENT ON PROCEDURE missing_photos.drain_deletions IS
-	'removes queued files whose deletion can''t be undone any more and that no row uses; commits its claims first';
+	'removes queued files that no row uses and whose deletion can''t be undone any more (archives older than missing_photos.undo_retention are purged first); commits what it is about to do before it does it';

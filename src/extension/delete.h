@@ -41,7 +41,7 @@ typedef struct OwnerDeletion
 	bool		more;			/* said by a step that takes part of its work at a time */
 	int			batch_size;
 	RootTable  *roots;
-	Derived    *derived;
+	DerivedFiles    *derived;
 	Judge	   *judge;
 	Stream	   *stream;
 	Found	   *found;			/* where files of missing photos were, as they were found now */

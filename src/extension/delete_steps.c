@@ -251,8 +251,9 @@ drop_young(OwnerDeletion *d, const char *kind, Candidates *candidates)
 	call_as_owner("SELECT missing_photos.forget_missing_since($1, $2, $3)", &a);
 	if (setting_delete_after == 0 || d->approved)
 		return;
+	argument_datum(&a, UUIDOID, d->job.id);
 	argument_int4(&a, setting_delete_after);
-	call_as_owner("SELECT missing_photos.too_young($1, $2, $3, $4)", &a);
+	call_as_owner("SELECT missing_photos.too_young($1, $2, $3, $4, $5)", &a);
 	n = SPI_processed;
 	young = palloc((n + 1) * sizeof(char *));
 	for (int i = 0; i < n; i++)

@@ -37,10 +37,10 @@ load_root(Root *root, uint64 row)
 	root->verdict = MP_PRESENT;
 }
 
-Derived *
+DerivedFiles *
 derived_load(const RootTable *roots)
 {
-	Derived    *derived = palloc0(sizeof(Derived));
+	DerivedFiles    *derived = palloc0(sizeof(DerivedFiles));
 	Arguments	none = {0};
 
 	derived->roots = palloc0(sizeof(RootTable));
@@ -58,7 +58,7 @@ derived_load(const RootTable *roots)
 
 /* A derived root is known by its marker alone. */
 void
-derived_look_at_roots(Derived *derived)
+derived_look_at_roots(DerivedFiles *derived)
 {
 	for (int i = 0; i < derived->roots->n; i++)
 	{
@@ -73,7 +73,7 @@ derived_look_at_roots(Derived *derived)
 }
 
 void
-derived_ask(Derived *derived, Datum photos)
+derived_ask(DerivedFiles *derived, Datum photos)
 {
 	static const Oid types[MADE_COLUMNS] = {TEXTOID, BOOLOID, INT8OID, INT8OID};
 	Arguments	a = {0};
@@ -107,7 +107,7 @@ take_file(void *arg, const FileRow *row, const Judgement *judgement)
 }
 
 void
-derived_look(Derived *derived)
+derived_look(DerivedFiles *derived)
 {
 	Columns    *asked = derived->files;
 	Columns    *seen;
@@ -132,7 +132,7 @@ derived_look(Derived *derived)
 }
 
 int64
-derived_queue(Derived *derived, Datum job_id, const char *owner, Datum photos)
+derived_queue(DerivedFiles *derived, Datum job_id, const char *owner, Datum photos)
 {
 	static const Oid types[4] = {TEXTOID, TEXTOID, INT8OID, INT8OID};
 	Columns    *files;

@@ -46,6 +46,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "derived.h"
 #include "library.h"
 #include "probe_client.h"
 #include "removals.h"
@@ -106,11 +107,11 @@ commit_flushed(void)
 
 /*
  * Which of the rows just picked (id, file, hash) are in use, as a column beside their ids.  The
- * library is read as the caller; a row that row-level security hides would be taken for none, so
- * that is an error.
+ * library is read as the caller.  A row that row-level security hides is taken for none; where that
+ * must not be it is an error.
  */
 static Columns *
-find_uses(void)
+find_uses(bool must_see_all)
 {
 	static const Oid types[2] = {INT8OID, BOOLOID};
 	static const Oid asked_types[2] = {TEXTOID, TEXTOID};
@@ -130,8 +131,9 @@ find_uses(void)
 	}
 	argument_columns(&a, asked);
 	nest = NewGUCNestLevel();
-	(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-							 true, 0, false);
+	if (must_see_all)
+		(void) set_config_option("row_security", "off", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	call_as_caller("SELECT f.path OPERATOR(pg_catalog.=) ANY (SELECT u.path"
 				   "         FROM missing_photos.library_derived_in_use($1, $2) AS u)"
 				   "  FROM pg_catalog.unnest($1) WITH ORDINALITY AS f(path, ordinal)"
@@ -145,6 +147,20 @@ find_uses(void)
 	}
 	columns_free(asked);
 	return picked;
+}
+
+void
+derived_dequeue(Datum job_id)
+{
+	Arguments	ask = {0};
+	Arguments	a = {0};
+
+	argument_datum(&ask, UUIDOID, job_id);
+	call_as_owner("SELECT id, file, hash FROM missing_photos.queued_deletions($1)", &ask);
+	if (SPI_processed == 0)
+		return;
+	argument_columns(&a, find_uses(false));
+	call_as_owner("SELECT missing_photos.dequeue_deletions($1, $2)", &a);
 }
 
 /* Picks rows in a state and decides about them by whether they are in use; how many were picked. */
@@ -166,7 +182,7 @@ pick_and(Drain *drain, const char *states, const char *decide, int most, int64 *
 	*decided = 0;
 	if (n > 0)
 	{
-		picked = find_uses();
+		picked = find_uses(true);
 		argument_columns(&a, picked);
 		call_as_owner(decide, &a);
 		*decided = result_int8(0, 1);
@@ -227,11 +243,14 @@ nap(long ms)
 static void
 run_drain(Drain *drain)
 {
+	Arguments	none = {0};
 	int64		waiting;
 	int64		decided;
 	long		slept = 0;
 	long		ms = FIRST_NAP_MS;
 
+	call_as_owner("SELECT missing_photos.purge_archive()", &none);
+	SPI_commit();
 	waiting = decide(drain);
 	while (pick_and(drain, "{queued,claimed}", "SELECT missing_photos.claim_deletions($1, $2)",
 					drain->batch_size, &decided) > 0)

@@ -19,6 +19,7 @@
 
 #include "deletion.h"
 #include "deletion_report.h"
+#include "derived.h"
 #include "library.h"
 #include "owner_lock.h"
 #include "sql_calls.h"
@@ -389,6 +390,7 @@ settle(Undo *undo)
 	(void) delete_settle(undo->owner, &counts);
 	argument_datum(&a, UUIDOID, undo->job_id);
 	call_as_owner("SELECT missing_photos.end_undo($1)", &a);
+	derived_dequeue(undo->job_id);
 }
 
 static char *

@@ -68,7 +68,7 @@ sub deletion
             DELETE FROM api_photo WHERE image_hash = '$hash';";
 }
 
-sub due { sql('UPDATE missing_photos.deletion SET not_before = now(), retry_at = NULL'); }
+sub due { sql('UPDATE missing_photos.deletion SET retry_at = NULL'); }
 sub drain { due(); sql('CALL missing_photos.drain_deletions()'); }
 
 sub queue
@@ -121,12 +121,15 @@ sub what_is_queued
             NULL, NULL, NULL)");
     is(queue(), '', 'names that lead elsewhere aren\'t queued');
     sql(deletion($hash));
-    is(sql('SELECT path, not_before - queued_at FROM missing_photos.deletions'),
-        "/protected_media/thumbnails_big/$hash.webp|30 days", 'a photo\'s thumbnail is, for a month');
+    sql("INSERT INTO missing_photos.archive (job_id, owner, role)
+         SELECT job_id, '7', 'x' FROM missing_photos.deletion");
+    is(sql('SELECT path, not_before > queued_at + \'29 days\' FROM missing_photos.deletions'),
+        "/protected_media/thumbnails_big/$hash.webp|t", 'a photo\'s thumbnail is, for a month');
     sql('CALL missing_photos.drain_deletions()');
     ok(-e $file, 'during which it stays');
-    is(sql('SELECT missing_photos.dequeue_deletions(job_id) FROM missing_photos.deletions'), 1, 'undone');
-    is(queue(), '', 'it isn\'t queued any more');
+    is(queue(), 'queued', 'and waits');
+    sql('SET missing_photos.undo_retention = 0; CALL missing_photos.drain_deletions()');
+    ok(!-e $file, 'then it goes');
 }
 
 sub what_is_removed

@@ -6,7 +6,7 @@ use File::Basename;
 use File::Path qw(make_path);
 use Exporter 'import';
 
-our @EXPORT = qw(make_derived derived_on_disk derived_missing make_due);
+our @EXPORT = qw(make_derived derived_on_disk derived_missing drain_for_good);
 
 # A derived root with every file that rows or patterns name, for all photos. Returns where it lies.
 sub make_derived
@@ -49,11 +49,11 @@ sub derived_missing
           CROSS JOIN LATERAL missing_photos.library_derived(ARRAY[p.photo]) AS d');
 }
 
-# As if undo_retention were over.
-sub make_due
+# As if undo_retention were over: nothing can be undone any more.
+sub drain_for_good
 {
     my ($library) = @_;
-    $library->sql('UPDATE missing_photos.deletion SET not_before = now(), retry_at = NULL');
+    $library->sql('SET missing_photos.undo_retention = 0; CALL missing_photos.drain_deletions()');
 }
 
 1;
