@@ -80,3 +80,32 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.forget_old IS
 	'removes ended jobs with their findings, and days of the history, that are old enough';
+
+CREATE FUNCTION missing_photos.losses_of_job(of_job uuid)
+RETURNS TABLE (
+	photo text, file text, path text, was_main boolean, main_after text, was_flagged boolean)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT l.photo, l.file, l.path, l.was_main, l.main_after,
+	       EXISTS (SELECT FROM missing_photos.finding AS f
+	                WHERE f.job_id = of_job AND f.photo = l.photo AND f.file = l.file
+	                  AND f.old_state = 'missing' AND f.new_state = 'missing')
+	  FROM missing_photos.loss AS l
+	 WHERE l.job_id = of_job
+	 ORDER BY l.photo, l.file
+$$;
+COMMENT ON FUNCTION missing_photos.losses_of_job IS
+	'links that a scan took away and that were not put back; whether the file was flagged before';
+
+CREATE FUNCTION missing_photos.note_undone(of_job uuid, files bigint)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE missing_photos.job AS j
+	   SET result = j.result || jsonb_build_object('undone',
+	                COALESCE((j.result ->> 'undone')::bigint, 0) + files)
+	 WHERE j.job_id = of_job AND files > 0
+$$;
+COMMENT ON FUNCTION missing_photos.note_undone IS 'adds to a scan''s result what was taken back';

@@ -243,3 +243,50 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.imports_to_follow IS
 	'owners for whom no scan was started since the application''s own ended';
+
+CREATE FUNCTION missing_photos.others_turn(of_role name)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (
+		SELECT FROM missing_photos.job AS j
+		 WHERE j.state = 'queued' AND j.role <> of_role
+		   AND j.queued_at < ALL (SELECT mine.queued_at FROM missing_photos.job AS mine
+		                           WHERE mine.state = 'queued' AND mine.role = of_role))
+$$;
+COMMENT ON FUNCTION missing_photos.others_turn IS
+	'whether another role''s job has waited longer than any of this role''s';
+
+CREATE FUNCTION missing_photos.open_jobs(ids uuid[])
+RETURNS SETOF uuid
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT j.job_id FROM missing_photos.job AS j
+	 WHERE j.job_id = ANY (ids) AND j.state IN ('queued', 'running')
+$$;
+COMMENT ON FUNCTION missing_photos.open_jobs IS 'which of these jobs have not ended';
+
+CREATE FUNCTION missing_photos.cancel_jobs(ids uuid[])
+RETURNS SETOF integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	id uuid;
+BEGIN
+	FOREACH id IN ARRAY ids LOOP
+		PERFORM FROM missing_photos.job AS j WHERE j.job_id = id AND j.state = 'queued' FOR UPDATE;
+		IF FOUND THEN
+			PERFORM missing_photos.break_job_off(id, 'cancelled', NULL);
+		END IF;
+	END LOOP;
+	RETURN QUERY
+		SELECT j.pid FROM missing_photos.job AS j
+		 WHERE j.job_id = ANY (ids) AND j.state = 'running'
+		   AND missing_photos.job_is_alive(j.job_id);
+END
+$$;
+COMMENT ON FUNCTION missing_photos.cancel_jobs IS
+	'cancels those of these jobs that are queued, and returns the sessions of those that run';

@@ -52,6 +52,18 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION missing_photos.run_pending_jobs IS
 	'what a scheduler calls: jobs whose worker ended go on, queued ones get a worker, scans follow the application''s own (scan_after_import), and old rows go; returns how many jobs wait for a worker';
 
+CREATE PROCEDURE missing_photos.scan_all(force boolean DEFAULT false, relink boolean DEFAULT false)
+AS 'MODULE_PATHNAME', 'missing_photos_scan_all'
+LANGUAGE c;
+COMMENT ON PROCEDURE missing_photos.scan_all IS
+	'scans every owner the caller may see, in up to missing_photos.max_workers background workers, and then relinks where asked to; one owner''s failure doesn''t stop the others';
+
+CREATE FUNCTION missing_photos.undo_scan(job_id uuid, OUT undone bigint, OUT conflicts bigint)
+AS 'MODULE_PATHNAME', 'missing_photos_undo_scan'
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION missing_photos.undo_scan IS
+	'puts links and flags back that a scan took away, where the rows still say what it wrote';
+
 -- A role sees its own jobs: those asked for by a role it is a member of. A superuser sees all, also
 -- those of roles that are gone.
 CREATE FUNCTION missing_photos.seen_roles()
@@ -75,7 +87,7 @@ RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT '[' || rpad(repeat('#', (percent / 5)::integer), 20, '.') || '] '
+	SELECT '[' || rpad(repeat('#', trunc(percent / 5)::integer), 20, '.') || '] '
 	       || lpad(trunc(percent)::text, 3) || ' %'
 $$;
 COMMENT ON FUNCTION missing_photos.job_bar IS 'progress as a line of text';
@@ -105,7 +117,7 @@ CREATE VIEW missing_jobs WITH (security_barrier) AS
 COMMENT ON VIEW missing_jobs IS 'the jobs of the roles one is a member of, and how far they are';
 COMMENT ON COLUMN missing_jobs.state IS
 	'queued, running, lost (its session ended before it did), held, finished, failed or cancelled';
-COMMENT ON COLUMN missing_jobs.done IS 'files judged (a deletion: photos), of total';
+COMMENT ON COLUMN missing_jobs.done IS 'files judged, and those then acted on in several batches (a deletion: photos), of total';
 COMMENT ON COLUMN missing_jobs.rate IS 'per second';
 COMMENT ON COLUMN missing_jobs.eta IS 'time left';
 COMMENT ON COLUMN missing_jobs.result IS 'what was counted so far';

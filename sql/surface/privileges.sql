@@ -41,6 +41,7 @@ CREATE VIEW missing_photos.application_object AS
 	                        'counts', 'flagged_files', 'sees_pair', 'seen_owners', 'files_below',
 	                        'stats_of', 'approve_job', 'cancel_job', 'resume_job',
 	                        'start_scan', 'start_relink', 'start_delete', 'run_pending_jobs',
+	                        'scan_all', 'undo_scan',
 	                        'job_is_alive', 'seen_roles', 'sees_all_roles', 'job_bar', 'sha1',
 	                        'sibling_paths', 'kinds_of_names', 'remap_paths', 'undo_delete',
 	                        'delete_preview', 'undo_retention')

@@ -407,7 +407,28 @@ judge_foreseen(Judge *judge)
 void
 judge_finish(Judge *judge)
 {
+	while (judge_finish_one(judge))
+		;
+}
+
+bool
+judge_finish_one(Judge *judge)
+{
 	send_all(judge);
-	while (judge->under_way != NULL)
+	if (judge->under_way != NULL)
 		wait_for_answer(judge);
+	return judge->under_way != NULL;
+}
+
+int64
+judge_pending(const Judge *judge)
+{
+	int64		rows = 0;
+
+	for (const Batch *batch = judge->under_way; batch != NULL; batch = batch->next)
+		rows += batch->n_entries;
+	for (int i = 0; i < judge->roots->n; i++)
+		if (judge->filling[i] != NULL)
+			rows += judge->filling[i]->n_entries;
+	return rows;
 }

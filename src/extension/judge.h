@@ -56,4 +56,10 @@ extern void judge_poll(Judge *judge);
 /* Sends what is left and waits for every answer. */
 extern void judge_finish(Judge *judge);
 
+/* The same, but for one answer; whether more are to come. */
+extern bool judge_finish_one(Judge *judge);
+
+/* Rows that were added and aren't judged yet. */
+extern int64 judge_pending(const Judge *judge);
+
 #endif							/* MISSING_PHOTOS_JUDGE_H */

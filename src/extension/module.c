@@ -36,6 +36,7 @@
 #include "fmgr.h"
 
 #include "job_verbs.h"
+#include "launcher.h"
 #include "probe_client.h"
 #include "settings.h"
 #include "worker_start.h"
@@ -51,4 +52,5 @@ _PG_init(void)
 	probe_client_init();
 	worker_start_init();
 	job_verbs_init();
+	launcher_init();
 }

@@ -38,6 +38,8 @@ typedef struct OwnerScan
 	int64		unreachable;
 	int64		invalid;
 	bool		staged;			/* what is to be acted on is also in table suspect */
+	int64		to_act;			/* rows that are to be acted on in several batches; of these: */
+	int64		acted;
 	Columns    *handled;		/* rows of the batch in hand that needn't stay there */
 	bool		held;			/* too much would be flagged: a person decides */
 	bool		more;			/* said by a step that takes part of its work at a time */
@@ -80,6 +82,7 @@ extern void scan_count_on(OwnerScan *scan); /* with what was counted before */
 extern void scan_fetch_staged(OwnerScan *scan); /* instead of scan_fetch */
 extern void scan_stage(OwnerScan *scan);	/* more */
 extern void scan_handled(OwnerScan *scan, const FileRow *row);
+extern void scan_note_progress(OwnerScan *scan);
 extern void scan_note_batch(OwnerScan *scan, int64 changes_before);
 extern int64 scan_changes(const OwnerScan *scan);
 

@@ -120,6 +120,7 @@ scan_fetch_staged(OwnerScan *scan)
 	stream_free(library);
 	fetch_staged(scan, true);
 	fetch_staged(scan, false);
+	scan->to_act = stream_rows(scan->stream);
 }
 
 /* Whether more is to be acted on than one batch takes. */
@@ -166,6 +167,7 @@ scan_stage(OwnerScan *scan)
 	if (!scan->staged)
 		job_note_result(&scan->job);
 	scan->staged = true;
+	scan->to_act += rows->n_rows;
 	if (!scan->more)
 		found_rewind(scan->found);
 }
@@ -197,7 +199,9 @@ scan_note_batch(OwnerScan *scan, int64 changes_before)
 		argument_datum(&a, UUIDOID, scan->job.id);
 		argument_columns(&a, scan->handled);
 		call_as_owner("SELECT missing_photos.unstage($1, $2, $3)", &a);
+		scan->acted += scan->handled->n_rows;
 		scan->handled = NULL;
+		scan_note_progress(scan);
 	}
 	if (scan_changes(scan) > changes_before)
 		job_note_result(&scan->job);

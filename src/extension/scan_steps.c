@@ -58,11 +58,13 @@ scan_see_row(void *arg, const FileRow *row)
 	return true;
 }
 
-static void
-note_progress(OwnerScan *scan)
+void
+scan_note_progress(OwnerScan *scan)
 {
+	int64		judged = stream_fed(scan->stream) - judge_pending(scan->judge);
+
 	job_new_round(&scan->job);
-	job_progress(&scan->job, stream_fed(scan->stream), stream_rows(scan->stream));
+	job_progress(&scan->job, judged + scan->acted, stream_rows(scan->stream) + scan->to_act);
 }
 
 void
@@ -79,7 +81,7 @@ scan_fetch(OwnerScan *scan)
 	library_stream_linked(scan->stream, scan->job.owner);
 	library_stream_lost(scan->stream, scan->job.owner, NULL);
 	scan->photos = library_photo_count(scan->job.owner);
-	note_progress(scan);
+	scan_note_progress(scan);
 }
 
 void
@@ -87,11 +89,11 @@ scan_judge(OwnerScan *scan)
 {
 	scan->more = stream_feed(scan->stream, scan->batch_size);
 	if (!scan->more)
-		judge_finish(scan->judge);
+		scan->more = judge_finish_one(scan->judge);
 	if (!scan->job.goes_on)
 		scan->files = stream_rows(scan->stream);
 	if (scan->job.commits)
-		note_progress(scan);
+		scan_note_progress(scan);
 }
 
 static bool

@@ -283,6 +283,20 @@ extension_is_here(void)
 	return here;
 }
 
+/* A role with many jobs leaves its place to one that has waited longer. */
+static bool
+is_others_turn(void)
+{
+	Arguments	none = {0};
+	bool		turn;
+
+	begin_transaction();
+	call_as_owner("SELECT missing_photos.others_turn(session_user)", &none);
+	turn = result_bool(0, 1);
+	end_transaction();
+	return turn;
+}
+
 /* Whether it did any. */
 static bool
 run_jobs(void)
@@ -290,7 +304,7 @@ run_jobs(void)
 	QueuedJob	job;
 	bool		worked = false;
 
-	while (extension_is_here() && claim(&job))
+	while (extension_is_here() && !(worked && is_others_turn()) && claim(&job))
 	{
 		run_job(&job);
 		worked = true;
@@ -332,7 +346,7 @@ missing_photos_worker_main(Datum arg)
 		worked |= run_jobs();
 		job_lock_leave_place();
 		/* One who came for a job queued meanwhile found no place, perhaps, and is gone. */
-		if (!extension_is_here() || !any_to_claim())
+		if (!extension_is_here() || is_others_turn() || !any_to_claim())
 			break;
 	}
 	if (worked && extension_is_here())

@@ -112,6 +112,8 @@ sub matrix
         [ 'SELECT missing_photos.start_delete(2)', qw(- - ok ok -) ],
         [ "SELECT missing_photos.resume_job('$my_job')", qw(55000 - 55000 55000 -) ],
         [ 'SELECT missing_photos.run_pending_jobs()', qw(ok - ok ok -) ],
+        [ 'CALL missing_photos.scan_all()', qw(- - ok ok -) ],
+        [ 'SELECT missing_photos.undo_scan(gen_random_uuid())', qw(55000 - 55000 55000 -) ],
         [ 'SELECT * FROM missing_jobs', qw(ok - ok ok -) ],
         [ 'SELECT * FROM missing_photos.history', qw(ok - ok ok -) ],
         [ 'SELECT missing_photos.job_is_alive(gen_random_uuid())', qw(ok - ok ok -) ],
