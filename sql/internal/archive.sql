@@ -107,17 +107,16 @@ COMMENT ON FUNCTION missing_photos.note_touched IS
 	'notes rows whose counters and the like a deletion touched';
 
 CREATE FUNCTION missing_photos.forget_settled(
-	job_id uuid, owner text, rule text, keys text[], held text[], there text[])
+	job_id uuid, owner text, rule text, held text[], there text[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	-- What is there and could not be held waits for another time.
 	DELETE FROM missing_photos.unsettled AS u
-	 USING (SELECT unnest(keys) EXCEPT (SELECT unnest(there) EXCEPT SELECT unnest(held)))
-	    AS done (key)
 	 WHERE u.owner = forget_settled.owner AND u.job_id = forget_settled.job_id
-	   AND u.rule = forget_settled.rule AND u.key = done.key
+	   AND u.rule = forget_settled.rule
+	   AND u.key <> ALL (ARRAY(SELECT unnest(there) EXCEPT SELECT unnest(held)))
 $$;
 COMMENT ON FUNCTION missing_photos.forget_settled IS 'forgets rows that are in line again';
 

@@ -11,6 +11,9 @@
 --                  into, columns, select       add rows
 --                  when alone                  delete the row t, and all that depends on it
 --
+-- The queries are written for many albums at once: what doesn't count is joined, not what counts (it
+-- is little), and covers are looked for one by one until there are enough.
+--
 -- A trace or rule applies where all columns under "needs" exist and none of those under "unless":
 -- that is how versions are told apart. They are carried out in this order.
 
@@ -55,31 +58,31 @@ AS $$
 		 "needs": ["api_albumthing.photo_count"], "unless": ["api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id"],
 		 "value": "COALESCE(f.photos, 0)",
-		 "from": "SELECT l.albumthing_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.albumthing_id {=} ANY ({keys}) AND NOT p.hidden GROUP BY l.albumthing_id"},
+		 "from": "SELECT l.albumthing_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_albumthing_photos AS l WHERE l.albumthing_id {=} ANY ({keys}) AND l.photo_id IS NOT NULL AND NOT EXISTS (SELECT FROM {photo} AS p WHERE p.{photo.key} {=} l.photo_id AND (p.hidden)) GROUP BY l.albumthing_id"},
 		{"name": "thing_count_visible", "table": "api_albumthing", "key": "id",
 		 "column": "photo_count",
 		 "needs": ["api_albumthing.photo_count", "api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id"],
 		 "value": "COALESCE(f.photos, 0)",
-		 "from": "SELECT l.albumthing_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.albumthing_id {=} ANY ({keys}) AND NOT p.hidden AND NOT p.in_trashcan AND NOT p.removed GROUP BY l.albumthing_id"},
+		 "from": "SELECT l.albumthing_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_albumthing_photos AS l WHERE l.albumthing_id {=} ANY ({keys}) AND l.photo_id IS NOT NULL AND NOT EXISTS (SELECT FROM {photo} AS p WHERE p.{photo.key} {=} l.photo_id AND (p.hidden OR p.in_trashcan OR p.removed)) GROUP BY l.albumthing_id"},
 		{"name": "thing_covers", "table": "api_albumthing", "key": "id",
 		 "into": "api_albumthing_cover_photos",
 		 "needs": ["api_albumthing_cover_photos.albumthing_id"],
 		 "unless": ["api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id", "api_albumthing_cover_photos.albumthing_id"],
 		 "columns": ["albumthing_id", "photo_id"],
-		 "select": "SELECT a.id, n.photo_id FROM (SELECT b.id, (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} b.id) AS covers FROM {schema}.api_albumthing AS b WHERE b.id {=} ANY ({keys})) AS a CROSS JOIN LATERAL (SELECT l.photo_id FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.albumthing_id {=} a.id AND NOT p.hidden AND NOT EXISTS (SELECT FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} a.id AND c.photo_id {=} l.photo_id) ORDER BY l.id LIMIT 4 OPERATOR(pg_catalog.-) a.covers) AS n WHERE a.covers {<} 4"},
+		 "select": "SELECT a.id, n.photo_id FROM (SELECT b.id, (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} b.id) AS covers FROM {schema}.api_albumthing AS b WHERE b.id {=} ANY ({keys})) AS a CROSS JOIN LATERAL (SELECT s.photo_id FROM (SELECT l.photo_id FROM {schema}.api_albumthing_photos AS l WHERE l.albumthing_id {=} a.id OFFSET 0) AS s WHERE (SELECT NOT p.hidden FROM {photo} AS p WHERE p.{photo.key} {=} s.photo_id) AND (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} a.id AND c.photo_id {=} s.photo_id) {=} 0 LIMIT 4 OPERATOR(pg_catalog.-) a.covers) AS n WHERE a.covers {<} 4"},
 		{"name": "thing_covers_visible", "table": "api_albumthing", "key": "id",
 		 "into": "api_albumthing_cover_photos",
 		 "needs": ["api_albumthing_cover_photos.albumthing_id", "api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id", "api_albumthing_cover_photos.albumthing_id"],
 		 "columns": ["albumthing_id", "photo_id"],
-		 "select": "SELECT a.id, n.photo_id FROM (SELECT b.id, (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} b.id) AS covers FROM {schema}.api_albumthing AS b WHERE b.id {=} ANY ({keys})) AS a CROSS JOIN LATERAL (SELECT l.photo_id FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.albumthing_id {=} a.id AND NOT p.hidden AND NOT p.in_trashcan AND NOT p.removed AND NOT EXISTS (SELECT FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} a.id AND c.photo_id {=} l.photo_id) ORDER BY l.id LIMIT 4 OPERATOR(pg_catalog.-) a.covers) AS n WHERE a.covers {<} 4"},
+		 "select": "SELECT a.id, n.photo_id FROM (SELECT b.id, (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} b.id) AS covers FROM {schema}.api_albumthing AS b WHERE b.id {=} ANY ({keys})) AS a CROSS JOIN LATERAL (SELECT s.photo_id FROM (SELECT l.photo_id FROM {schema}.api_albumthing_photos AS l WHERE l.albumthing_id {=} a.id OFFSET 0) AS s WHERE (SELECT NOT p.hidden AND NOT p.in_trashcan AND NOT p.removed FROM {photo} AS p WHERE p.{photo.key} {=} s.photo_id) AND (SELECT pg_catalog.count(*) FROM {schema}.api_albumthing_cover_photos AS c WHERE c.albumthing_id {=} a.id AND c.photo_id {=} s.photo_id) {=} 0 LIMIT 4 OPERATOR(pg_catalog.-) a.covers) AS n WHERE a.covers {<} 4"},
 		{"name": "tag_count", "table": "api_tag", "key": "id", "column": "photo_count",
 		 "needs": ["api_tag.photo_count", "api_tag_photos.tag_id"],
 		 "touched": ["api_tag_photos.tag_id"],
 		 "value": "COALESCE(f.photos, 0)",
-		 "from": "SELECT l.tag_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_tag_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE l.tag_id {=} ANY ({keys}) AND NOT p.hidden AND NOT p.in_trashcan AND NOT p.removed GROUP BY l.tag_id"},
+		 "from": "SELECT l.tag_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_tag_photos AS l WHERE l.tag_id {=} ANY ({keys}) AND l.photo_id IS NOT NULL AND NOT EXISTS (SELECT FROM {photo} AS p WHERE p.{photo.key} {=} l.photo_id AND (p.hidden OR p.in_trashcan OR p.removed)) GROUP BY l.tag_id"},
 		{"name": "thing_modified", "table": "api_albumthing", "key": "id", "column": "last_modified",
 		 "needs": ["api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id"],

@@ -219,7 +219,7 @@ missing_photos_delete_unasked(PG_FUNCTION_ARGS)
 
 	SPI_connect();
 	delete_batch(PG_GETARG_DATUM(0), owner, PG_GETARG_DATUM(2), PG_GETARG_DATUM(3), &counts);
-	unsettled = delete_settle(owner, &counts);
+	unsettled = PG_NARGS() < 5 || PG_GETARG_BOOL(4) ? delete_settle(owner, &counts) : 0;
 	SPI_finish();
 	answer = psprintf("photos " INT64_FORMAT ", files " INT64_FORMAT ", rows " INT64_FORMAT
 					  ", busy " INT64_FORMAT ", unsettled " INT64_FORMAT,

@@ -1,10 +1,20 @@
-/* deletion_plan.c: a deletion's statements, read from SQL; see deletion_plan.h. */
+/*
+ * deletion_plan.c: a deletion's statements, read from SQL; see deletion_plan.h.
+ *
+ * Making a plan takes a look at much of the catalog, which for a batch of a thousand photos would be
+ * a good part of the work.  So plans are kept as long as nothing they rest on changes: the tables
+ * they name (a new foreign key is a change of the table it references, too) and the library's
+ * functions, which attaching makes anew.
+ */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "deletion_plan.h"
 #include "sql_calls.h"
@@ -86,10 +96,10 @@ read_step(DeletionStep *step, uint64 row)
 	step->touch_places = result_ints(row, P_TOUCH_PLACES, &n);
 }
 
-DeletionPlan *
-deletion_plan(const char *part)
+static DeletionPlan *
+make_plan(const char *part)
 {
-	DeletionPlan	   *plan = palloc0(sizeof(DeletionPlan));
+	DeletionPlan *plan = palloc0(sizeof(DeletionPlan));
 	Arguments	a = {0};
 
 	argument_text(&a, part);
@@ -110,4 +120,94 @@ deletion_plan(const char *part)
 				 errmsg("the attached library has no table of %ss to delete from", part),
 				 errhint("Call missing_photos.attach_library again.")));
 	return plan;
+}
+
+typedef struct KeptPlan
+{
+	char		part[NAMEDATALEN];
+	MemoryContext context;
+	MemoryContext former;		/* of the plan before: whoever calls us may still be at it */
+	DeletionPlan *plan;
+	bool		valid;
+} KeptPlan;
+
+/* How often anything changed that we were told of. */
+static uint64 changes = 0;
+
+/* Photos, files, and room for a rule or two; a further one is made each time. */
+static KeptPlan kept[4];
+
+static bool
+rests_on(const DeletionPlan *plan, Oid relation)
+{
+	for (int i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].relation == relation)
+			return true;
+	return false;
+}
+
+static void
+relation_changed(Datum arg, Oid relation)
+{
+	changes++;
+	for (int i = 0; i < (int) lengthof(kept); i++)
+		if (kept[i].valid && (relation == InvalidOid || rests_on(kept[i].plan, relation)))
+			kept[i].valid = false;
+}
+
+static void
+function_changed(Datum arg, int cache, uint32 hash)
+{
+	changes++;
+	for (int i = 0; i < (int) lengthof(kept); i++)
+		kept[i].valid = false;
+}
+
+static void
+watch_catalog(void)
+{
+	static bool watching = false;
+
+	if (watching)
+		return;
+	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, function_changed, (Datum) 0);
+	watching = true;
+}
+
+/* The place for a part's plan; NULL when all are taken by others. */
+static KeptPlan *
+place_for(const char *part)
+{
+	for (int i = 0; i < (int) lengthof(kept); i++)
+		if (kept[i].part[0] == '\0' || strcmp(kept[i].part, part) == 0)
+			return &kept[i];
+	return NULL;
+}
+
+const DeletionPlan *
+deletion_plan(const char *part)
+{
+	KeptPlan   *place = strlen(part) < NAMEDATALEN ? place_for(part) : NULL;
+	MemoryContext old;
+	uint64		changes_before;
+
+	if (place == NULL)
+		return make_plan(part);
+	watch_catalog();
+	if (place->valid)
+		return place->plan;
+	strlcpy(place->part, part, NAMEDATALEN);
+	if (place->former != NULL)
+		MemoryContextDelete(place->former);
+	place->former = place->context;
+	place->context = NULL;
+	place->context = AllocSetContextCreate(TopMemoryContext, "missing_photos deletion plan",
+										   ALLOCSET_SMALL_SIZES);
+	changes_before = changes;
+	old = MemoryContextSwitchTo(place->context);
+	place->plan = make_plan(part);
+	place->valid = changes == changes_before;
+	MemoryContextSwitchTo(old);
+	return place->plan;
 }

@@ -48,7 +48,7 @@ typedef struct DeletionPlan
 	DeletionStep	   *steps;			/* those of the root's own rows last */
 } DeletionPlan;
 
-/* The plan for "photo", "file" or a rule, in the current memory context.  Needs SPI. */
-extern DeletionPlan *deletion_plan(const char *part);
+/* The plan for "photo", "file" or a rule; good for the batch in hand.  Needs SPI. */
+extern const DeletionPlan *deletion_plan(const char *part);
 
 #endif							/* MISSING_PHOTOS_DELETION_PLAN_H */

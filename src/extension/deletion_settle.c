@@ -123,10 +123,9 @@ forget_settled(const SettlingRule *rule, Datum held, Datum there)
 	argument_datum(&a, UUIDOID, rule->job_id);
 	argument_text(&a, rule->owner);
 	argument_text(&a, rule->name);
-	argument_datum(&a, TEXTARRAYOID, rule->keys);
 	argument_datum(&a, TEXTARRAYOID, held);
 	argument_datum(&a, TEXTARRAYOID, there);
-	call_as_owner("SELECT missing_photos.forget_settled($1, $2, $3, $4, $5, $6)", &a);
+	call_as_owner("SELECT missing_photos.forget_settled($1, $2, $3, $4, $5)", &a);
 }
 
 static void
