@@ -43,9 +43,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT c.place, c.name, a.atttypid, v.value,
 	       CASE WHEN e.operator IS NULL
-	            THEN format('(t.%I::pg_catalog.text OPERATOR(pg_catalog.=) %s::pg_catalog.text OR t.%I IS NULL AND %s IS NULL)',
+	            THEN format('((t.%I::pg_catalog.text OPERATOR(pg_catalog.=) %s::pg_catalog.text'
+	                        || ' OR t.%I IS NULL AND %s IS NULL) IS TRUE)',
 	                        c.name, v.value, c.name, v.value)
-	            ELSE format('(t.%I %s %s OR t.%I IS NULL AND %s IS NULL)',
+	            ELSE format('((t.%I %s %s OR t.%I IS NULL AND %s IS NULL) IS TRUE)',
 	                        c.name, e.operator, v.value, c.name, v.value) END,
 	       format('t.%I %s %s', c.name, COALESCE(e.operator, 'OPERATOR(pg_catalog.=)'), v.value)
 	  FROM unnest(columns) WITH ORDINALITY AS c (name, place)
@@ -103,7 +104,8 @@ AS $$
 		  JOIN pg_operator AS operator ON operator.oid = pair.operator
 		  JOIN pg_namespace AS space ON space.oid = operator.oprnamespace
 	  ) AS part
-	 WHERE con.contype = 'f' AND con.conrelid = lost_references.relation AND part.whole
+	 WHERE con.contype = 'f' AND con.conparentid = 0
+	   AND con.conrelid = lost_references.relation AND part.whole
 $$;
 COMMENT ON FUNCTION missing_photos.lost_references IS
 	'the foreign keys that rows to be put back would break, as branches of a CASE';
@@ -172,7 +174,11 @@ DECLARE
 	is_new text;
 	assign text;
 BEGIN
-	SELECT string_agg(c.key_equal, ' AND ') FILTER (WHERE c.place <= keys),
+	-- A table without a key is searched for the whole row, as it was left.
+	SELECT string_agg(CASE WHEN missing_photos.row_key(relation)
+	                                = missing_photos.stored_columns(relation)
+	                       THEN c.equal ELSE c.key_equal END, ' AND ')
+	           FILTER (WHERE c.place <= keys),
 	       string_agg(c.equal, ' AND ')
 	           FILTER (WHERE c.place > keys AND c.place <= keys + changes),
 	       string_agg(c.equal, ' AND ') FILTER (WHERE c.place > keys + changes),
