@@ -26,10 +26,10 @@ BEGIN
 		(owner, day, photos, missing, unreachable, restored, relinked, deleted)
 	SELECT (note_day.job).owner, missing_photos.today(),
 	       CASE WHEN looked THEN n.photos ELSE 0 END,
-	       CASE WHEN of_kind = 'scan' THEN n.missing - e.missing ELSE 0 END,
+	       CASE WHEN of_kind IN ('scan', 'relink') THEN n.missing - e.missing ELSE 0 END,
 	       CASE WHEN looked THEN n.unreachable ELSE 0 END,
-	       CASE WHEN of_kind = 'scan' THEN n.restored - e.restored ELSE 0 END,
-	       CASE WHEN of_kind = 'relink' THEN n.relinked - e.relinked ELSE 0 END,
+	       CASE WHEN of_kind IN ('scan', 'relink') THEN n.restored - e.restored ELSE 0 END,
+	       CASE WHEN of_kind IN ('scan', 'relink') THEN n.relinked - e.relinked ELSE 0 END,
 	       CASE WHEN of_kind = 'delete' THEN n.photos - e.photos ELSE 0 END
 	  FROM missing_photos.counts_of(now_counted) AS n,
 	       missing_photos.counts_of(earlier) AS e

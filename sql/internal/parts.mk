@@ -11,6 +11,9 @@ SQL_INTERNAL = \
 	sql/internal/deletion.sql \
 	sql/internal/undo.sql \
 	sql/internal/moves.sql \
+	sql/internal/relink.sql \
+	sql/internal/relink_match.sql \
+	sql/internal/relink_content.sql \
 	sql/internal/history.sql \
 	sql/internal/job.sql \
 	sql/internal/queue.sql \

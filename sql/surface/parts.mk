@@ -6,6 +6,7 @@ SQL_SURFACE = \
 	sql/surface/moves.sql \
 	sql/surface/media.sql \
 	sql/surface/views.sql \
+	sql/surface/relink.sql \
 	sql/surface/deletion.sql \
 	sql/surface/derived.sql \
 	sql/surface/jobs.sql \

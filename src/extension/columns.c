@@ -126,6 +126,12 @@ columns_set_datum(Columns *columns, int column, const Columns *from, int from_co
 		set(columns, column, value);
 }
 
+char *
+columns_cstring(const Columns *columns, int column, int row)
+{
+	return columns->nulls[column][row] ? NULL : TextDatumGetCString(columns->values[column][row]);
+}
+
 Datum
 columns_array(const Columns *columns, int column)
 {

@@ -34,6 +34,9 @@ extern void columns_set_int8(Columns *columns, int column, int64 value);
 extern void columns_set_datum(Columns *columns, int column, const Columns *from, int from_column,
 							  int from_row);
 
+/* A text value, palloc'd in the current memory context; NULL when null. */
+extern char *columns_cstring(const Columns *columns, int column, int row);
+
 /* One column as an array datum, in the current memory context. */
 extern Datum columns_array(const Columns *columns, int column);
 /* The OID of that array's type. */

@@ -45,6 +45,7 @@ struct Restore
 	Changes    *changes;
 	RootTable  *roots;
 	Columns    *doubts;
+	Claims	   *claims;			/* NULL: nobody asks */
 	Columns    *questions;
 	Candidate  *candidates;
 	int			n;
@@ -65,6 +66,12 @@ restore_make(MemoryContext parent, Changes *changes, RootTable *roots, Columns *
 	restore->capacity = 64;
 	restore->candidates = MemoryContextAlloc(parent, restore->capacity * sizeof(Candidate));
 	return restore;
+}
+
+void
+restore_tell(Restore *restore, Claims *claims)
+{
+	restore->claims = claims;
 }
 
 int
@@ -216,6 +223,8 @@ restore_apply(Restore *restore)
 	{
 		const Candidate *candidate = &restore->candidates[i];
 
+		if (candidate->belief == REFUSED && restore->claims != NULL)
+			claims_displace(restore->claims, candidate->path, strlen(candidate->path));
 		if (candidate->belief == REFUSED)
 			report(restore, candidate, MP_MISSING, "another file is in its place");
 		else if (candidate->belief == IN_DOUBT)

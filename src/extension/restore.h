@@ -12,6 +12,7 @@
 #define MISSING_PHOTOS_RESTORE_H
 
 #include "apply.h"
+#include "claims.h"
 #include "found.h"
 #include "roots.h"
 
@@ -19,6 +20,8 @@ typedef struct Restore Restore;
 
 extern Restore *restore_make(MemoryContext parent, Changes *changes, RootTable *roots,
 							 Columns *doubts);
+/* Lost files whose place another file has are told to these claims. */
+extern void restore_tell(Restore *restore, Claims *claims);
 extern void restore_add(Restore *restore, const FoundRow *found);
 extern int	restore_size(const Restore *restore);
 extern void restore_ask(Restore *restore);

@@ -18,14 +18,14 @@
 #include "compat.h"
 #include "job_verbs.h"
 #include "library.h"
+#include "relink.h"
 #include "scan.h"
+#include "settings.h"
 #include "owner_lock.h"
 #include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_scan_missing);
 PG_FUNCTION_INFO_V1(missing_photos_scan_missing_photos);
-
-#define FUNCTION_BATCH 5000
 
 typedef void (*ScanStep) (OwnerScan *scan);
 
@@ -107,13 +107,31 @@ run_learn(OwnerScan *scan)
 	run_while_more(scan, scan_note_new);
 }
 
+/* Files that are back at their paths are taken back first: they didn't move. */
 static void
-run_scan(OwnerScan *scan)
+run_relink(OwnerScan *scan)
+{
+	if (!scan->dry_run)
+		run_back(scan);
+	scan->took_back = true;
+	relink_run(scan);
+}
+
+void
+scan_run(OwnerScan *scan)
 {
 	run(scan, scan_begin_job);
 	run_look_at_roots(scan);
 	run(scan, scan->job.goes_on ? scan_fetch_staged : scan_fetch);
 	run_while_more(scan, scan_judge);
+	if (scan->relink != NULL && !scan->job.goes_on)
+		run_relink(scan);
+	if (scan->dry_run)
+	{
+		run(scan, scan_end_job);
+		scan_close(&scan->job);
+		return;
+	}
 	/* What is staged was weighed when it was staged. */
 	if (!scan->job.goes_on)
 		run(scan, scan_weigh);
@@ -145,16 +163,15 @@ run_approved(OwnerScan *scan)
 	scan_close(&scan->job);
 }
 
-static OwnerScan *
-make_scan(MemoryContext parent, const char *owner, int batch_size, bool force,
+OwnerScan *
+scan_make(MemoryContext parent, const char *kind, const char *owner, int batch_size,
 		  NullableDatum job_id, bool commits)
 {
-	OwnerScan  *scan = job_make(parent, sizeof(OwnerScan), "scan", owner, job_id, commits);
+	OwnerScan  *scan = job_make(parent, sizeof(OwnerScan), kind, owner, job_id, commits);
 	MemoryContext old = MemoryContextSwitchTo(scan->job.context);
 
 	scan->job.close = scan_close;
 	scan->job.result = scan_result;
-	scan->force = force;
 	scan->batch_size = batch_size;
 	scan->job.page = batch_size;
 	scan->twins.folders_left = TWIN_FOLDERS;
@@ -165,6 +182,14 @@ make_scan(MemoryContext parent, const char *owner, int batch_size, bool force,
 	scan->changes.has_job = true;
 	MemoryContextSwitchTo(old);
 	return scan;
+}
+
+/* The argument relink, which isn't given, or null: as the setting says. */
+static void
+take_relink(OwnerScan *scan, FunctionCallInfo fcinfo, int argument)
+{
+	if (PG_ARGISNULL(argument) ? setting_relink : PG_GETARG_BOOL(argument))
+		relink_prepare(scan, NULL, false);
 }
 
 enum
@@ -207,8 +232,10 @@ missing_photos_scan_missing(PG_FUNCTION_ARGS)
 	library_check_writable("scan_missing()");
 	library_require_owner(owner);
 	owner_lock_take(owner, false);
-	scan = make_scan(context, owner, FUNCTION_BATCH, force, fcinfo->args[2], false);
-	run_scan(scan);
+	scan = scan_make(context, "scan", owner, FUNCTION_BATCH, fcinfo->args[2], false);
+	scan->force = force;
+	take_relink(scan, fcinfo, 3);
+	scan_run(scan);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return make_result(fcinfo, scan, start);
@@ -233,10 +260,12 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 	library_check_writable("scan_missing_photos");
 	library_require_owner(owner);
 	owner_lock_take(owner, true);
-	scan = make_scan(PortalContext, owner, batch_size, force, fcinfo->args[3], true);
+	scan = scan_make(PortalContext, "scan", owner, batch_size, fcinfo->args[3], true);
+	scan->force = force;
+	take_relink(scan, fcinfo, 4);
 	PG_TRY();
 	{
-		run_scan(scan);
+		scan_run(scan);
 	}
 	PG_FINALLY();
 	{
@@ -253,9 +282,9 @@ scan_approve(FunctionCallInfo fcinfo, const char *owner)
 {
 	TimestampTz start = GetCurrentTimestamp();
 	MemoryContext context = CurrentMemoryContext;
-	OwnerScan  *scan = make_scan(context, owner, FUNCTION_BATCH, true,
-								 fcinfo->args[0], false);
+	OwnerScan  *scan = scan_make(context, "scan", owner, FUNCTION_BATCH, fcinfo->args[0], false);
 
+	scan->force = true;
 	scan->approved = true;
 	run_approved(scan);
 	MemoryContextSwitchTo(context);

@@ -6,10 +6,12 @@
 #define MISSING_PHOTOS_SCAN_H
 
 #include "apply.h"
+#include "claims.h"
 #include "folders.h"
 #include "found.h"
 #include "job.h"
 #include "judge.h"
+#include "relinked.h"
 #include "renew.h"
 #include "restore.h"
 #include "roots.h"
@@ -32,6 +34,13 @@ typedef struct OwnerScan
 	Restore    *restore;		/* the batch of files that are back, being acted on */
 	Columns    *doubts;
 	TwinSearch	twins;
+	struct Relink *relink;	/* NULL: files that moved aren't looked for, and so is what follows */
+	Claims	   *claims;
+	Relinked   *relinked;
+	const char *under;		/* look below this folder only; NULL: the owner's */
+	bool		dry_run;
+	bool		took_back;		/* files that are back at their paths */
+	bool		only_relink;	/* nothing is flagged but files of photos that were relinked */
 	Changes		changes;
 	int64		photos;
 	int64		files;
@@ -44,6 +53,14 @@ typedef struct OwnerScan
 	bool		held;			/* too much would be flagged: a person decides */
 	bool		more;			/* said by a step that takes part of its work at a time */
 } OwnerScan;
+
+/* Files per batch where nobody says how many. */
+#define FUNCTION_BATCH 5000
+
+/* A scan, and running it; what its verbs and those of relinking call. */
+extern OwnerScan *scan_make(MemoryContext parent, const char *kind, const char *owner,
+							int batch_size, NullableDatum job_id, bool commits);
+extern void scan_run(OwnerScan *scan);
 
 /* The Job's callbacks. */
 extern void scan_close(Job *job);
@@ -98,6 +115,8 @@ extern bool scan_is_back(const OwnerScan *scan, const FoundRow *found);
 
 /* Counts a row of the library for what the scan knows of folders and roots; a SeeRow. */
 extern bool scan_see_row(void *scan, const FileRow *row);
+/* Whether a row's file, once it is gone, may be flagged by this scan. */
+extern bool scan_may_flag(const OwnerScan *scan, const FileRow *row);
 
 /* The next judged row, with all that is known by now about its root. */
 extern bool scan_next(OwnerScan *scan, Found *found, FoundRow *next);

@@ -18,8 +18,11 @@
 bool
 scan_next(OwnerScan *scan, Found *found, FoundRow *next)
 {
-	if (!found_next(found, next))
-		return false;
+	do
+	{
+		if (!found_next(found, next))
+			return false;
+	} while (relinked_has_file(scan->relinked, &next->row));
 	roots_conclude(scan->roots, &next->row, &next->judgement);
 	return true;
 }
@@ -61,11 +64,18 @@ scan_keep_root(OwnerScan *scan)
 	renew_keep(scan->renewal);
 }
 
+bool
+scan_may_flag(const OwnerScan *scan, const FileRow *row)
+{
+	return !scan->only_relink || relinked_has_photo(scan->relinked, row);
+}
+
 /* A file that this scan would flag and that wasn't flagged before. */
 static bool
-would_be_flagged(const FoundRow *found)
+would_be_flagged(const OwnerScan *scan, const FoundRow *found)
 {
-	return found->judgement.verdict == MP_MISSING && found->row.flags == 0;
+	return found->judgement.verdict == MP_MISSING && found->row.flags == 0 &&
+		scan_may_flag(scan, &found->row);
 }
 
 static bool
@@ -97,7 +107,7 @@ scan_weigh(OwnerScan *scan)
 	found_rewind(scan->found);
 	while (scan_next(scan, scan->found, &next))
 	{
-		if (!would_be_flagged(&next))
+		if (!would_be_flagged(scan, &next))
 			continue;
 		if (next.judgement.root >= 0)
 			scan->roots->roots[next.judgement.root].missing++;
@@ -132,7 +142,7 @@ scan_hold(OwnerScan *scan)
 	scan->more = false;
 	while (!scan->more && scan_next(scan, scan->found, &next))
 	{
-		if (!would_be_flagged(&next))
+		if (!would_be_flagged(scan, &next))
 			continue;
 		columns_add_row(suspects);
 		columns_set_text(suspects, 0, next.row.photo, next.row.photo_length);

@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "library.h"
+#include "relink.h"
 #include "scan.h"
 #include "sql_calls.h"
 
@@ -41,6 +42,8 @@ scan_count_on(OwnerScan *scan)
 	scan->files = result_int8(0, 2);
 	scan->changes.missing = result_int8(0, 3);
 	scan->changes.restored = result_int8(0, 4);
+	if (scan->relink != NULL)
+		relink_count_on(scan->relink, scan->job.counted);
 }
 
 int64
@@ -146,7 +149,7 @@ scan_stage(OwnerScan *scan)
 	FoundRow	next;
 
 	scan->more = false;
-	if (!scan->job.commits || scan->job.goes_on || (!scan->staged && !is_worth_it(scan)))
+	if (!scan->job.commits || scan->only_relink || scan->job.goes_on || (!scan->staged && !is_worth_it(scan)))
 		return;
 	job_new_round(&scan->job);
 	rows = columns_make(scan->job.round_context, STAGE_COLUMNS, types);

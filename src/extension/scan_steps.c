@@ -10,6 +10,7 @@
 #include "learn.h"
 #include "library.h"
 #include "reasons.h"
+#include "relink.h"
 #include "scan.h"
 #include "sql_calls.h"
 
@@ -54,6 +55,8 @@ scan_see_row(void *arg, const FileRow *row)
 	OwnerScan  *scan = arg;
 
 	folders_see(scan->folders, row);
+	if (scan->claims != NULL)
+		claims_add(scan->claims, row);
 	roots_see(scan->roots, row);
 	return true;
 }
@@ -107,14 +110,14 @@ scan_is_suspect(const OwnerScan *scan, const FoundRow *found)
 {
 	return found->judgement.verdict == MP_MISSING &&
 		(found->row.flags & (ROW_READONLY | ROW_UNLINKED)) == 0 &&
-		root_is_healthy(scan, found->judgement.root);
+		root_is_healthy(scan, found->judgement.root) && scan_may_flag(scan, &found->row);
 }
 
 bool
 scan_is_back(const OwnerScan *scan, const FoundRow *found)
 {
-	return found->judgement.verdict == MP_PRESENT && found->judgement.identity != NULL &&
-		root_is_healthy(scan, found->judgement.root);
+	return !scan->took_back && found->judgement.verdict == MP_PRESENT &&
+		found->judgement.identity != NULL && root_is_healthy(scan, found->judgement.root);
 }
 
 /*
@@ -195,6 +198,7 @@ scan_ask_back(OwnerScan *scan)
 	job_new_round(&scan->job);
 	scan->handled = NULL;
 	scan->restore = restore_make(scan->job.round_context, &scan->changes, scan->roots, scan->doubts);
+	restore_tell(scan->restore, scan->claims);
 	while (restore_size(scan->restore) < scan->batch_size &&
 		   scan_next(scan, scan->found, &next))
 		if (scan_is_back(scan, &next))
@@ -312,7 +316,7 @@ scan_take_doubts(OwnerScan *scan)
 	apply_doubts(&scan->changes, NULL, scan->doubts);
 	record_root_doubts(scan);
 	record_root_files(scan);
-	if (!scan->held)
+	if (!scan->held && !scan->only_relink)
 		forget_absences(scan);
 	roots_record(scan->roots, scan->job.owner);
 }
@@ -361,9 +365,10 @@ scan_result(const Job *job)
 
 	return psprintf("{\"photos\": " INT64_FORMAT ", \"files\": " INT64_FORMAT
 					", \"missing\": " INT64_FORMAT ", \"restored\": " INT64_FORMAT
-					", \"unreachable\": " INT64_FORMAT ", \"invalid\": " INT64_FORMAT "}",
+					", \"unreachable\": " INT64_FORMAT ", \"invalid\": " INT64_FORMAT "%s%s}",
 					scan->photos, scan->files, scan->changes.missing, scan->changes.restored,
-					scan->unreachable, scan->invalid);
+					scan->unreachable, scan->invalid, scan->relink == NULL ? "" : ", ",
+					scan->relink == NULL ? "" : relink_counts(scan->relink));
 }
 
 static void
@@ -383,7 +388,8 @@ scan_end_job(OwnerScan *scan)
 		"held: more files would be flagged as missing than the settings allow; approve or cancel the job" : NULL;
 
 	job_end(&scan->job, scan->held ? "held" : "finished", error, scan->files);
-	supersede_jobs(scan);
+	if (!scan->only_relink)
+		supersede_jobs(scan);
 	if (scan->twins.unreadable > 0)
 		ereport(NOTICE,
 				(errmsg(INT64_FORMAT " file names in the folders of missing files can't be held "

@@ -6,9 +6,11 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <sys/un.h>
 
+#include "nodes/pg_list.h"
 #include "utils/guc.h"
 
 #include "compat.h"
@@ -35,6 +37,9 @@ bool		setting_notify = true;
 bool		setting_scan_after_import = false;
 int			setting_job_retention = 90 * 24 * 60;
 int			setting_history_retention = 3 * 365 * 24 * 60;
+char	   *setting_exclude = NULL;
+char	   *setting_exclude_markers = NULL;
+bool		setting_relink = false;
 
 static void
 define_guards(void)
@@ -173,6 +178,52 @@ check_probe_socket(char **value, void **extra, GucSource source)
 	return false;
 }
 
+static void
+define_relinking(void)
+{
+	DefineCustomStringVariable("missing_photos.exclude",
+							   "Names that aren't looked at when files are searched for.",
+							   "A list of globs with commas; one with a slash is held against the "
+							   "path below the root.",
+							   &setting_exclude,
+							   ".*, @eaDir, #recycle, .Trash-*",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("missing_photos.exclude_markers",
+							   "A folder that holds a file of one of these names isn't searched.",
+							   "A list of names with commas.",
+							   &setting_exclude_markers,
+							   ".nomedia, .ignore",
+							   PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("missing_photos.relink",
+							 "Scans look for files that moved before they call them missing.",
+							 NULL,
+							 &setting_relink,
+							 false,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+List *
+settings_list(const char *text)
+{
+	List	   *items = NIL;
+
+	while (*text != '\0')
+	{
+		size_t		length = strcspn(text, ",");
+		const char *from = text;
+		size_t		n = length;
+
+		while (n > 0 && isspace((unsigned char) *from))
+			from++, n--;
+		while (n > 0 && isspace((unsigned char) from[n - 1]))
+			n--;
+		if (n > 0)
+			items = lappend(items, pnstrdup(from, n));
+		text += length + (text[length] == ',');
+	}
+	return items;
+}
+
 void
 settings_define(void)
 {
@@ -186,6 +237,7 @@ settings_define(void)
 							   PGC_SUSET, 0, check_probe_socket, NULL, NULL);
 	define_jobs();
 	define_upkeep();
+	define_relinking();
 	DefineCustomIntVariable("missing_photos.probe_timeout",
 							"How long the disk may give no sign of life.",
 							"A batch of files the disk doesn't answer for within this time is "

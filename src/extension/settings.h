@@ -25,8 +25,14 @@ extern bool setting_notify;
 extern bool setting_scan_after_import;
 extern int	setting_job_retention;	/* min */
 extern int	setting_history_retention;	/* min */
+extern char *setting_exclude;
+extern char *setting_exclude_markers;
+extern bool setting_relink;
 
 extern void settings_define(void);
+
+/* The items of a list with commas, without the blanks around them: a List of strings. */
+extern struct List *settings_list(const char *text);
 
 /* Whether a file that is gone is flagged only after later scans missed it too. */
 extern bool settings_ask_confirmation(void);

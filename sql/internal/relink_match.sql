@@ -1,0 +1,292 @@
+-- Which file on disk is which row's: the rules, strictest first, each over all rows at once. Called by
+-- the C code as the extension's owner; nobody else may.
+--
+-- Without nested loops; relink.sql tells why.
+
+CREATE FUNCTION missing_photos.relink_count_files(job_id uuid)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	-- A link beside the file itself is no second place.
+	DELETE FROM missing_photos.relink_file AS f
+	 WHERE f.job_id = relink_count_files.job_id AND f.linked
+	   AND EXISTS (SELECT FROM missing_photos.relink_file AS itself
+	                WHERE itself.job_id = relink_count_files.job_id AND NOT itself.linked
+	                  AND itself.fsid = f.fsid AND itself.inode = f.inode);
+	SELECT count(*) FROM missing_photos.relink_file AS f
+	 WHERE f.job_id = relink_count_files.job_id AND NOT f.occupied
+$$;
+COMMENT ON FUNCTION missing_photos.relink_count_files IS
+	'how many files were found that no row has; a symbolic link to another of them isn''t one';
+
+CREATE FUNCTION missing_photos.relink_settle(job_id uuid)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	-- Another size at its path: the row's file surely isn't there.
+	UPDATE missing_photos.relink_row AS r SET replaced = true
+	  FROM missing_photos.relink_file AS f
+	 WHERE r.job_id = relink_settle.job_id AND r.displaced AND f.job_id = relink_settle.job_id
+	   AND f.path = r.path AND f.size <> r.size;
+	UPDATE missing_photos.relink_file AS f SET open = false
+	 WHERE f.job_id = relink_settle.job_id AND f.occupied
+	   AND NOT EXISTS (SELECT FROM missing_photos.relink_row AS r
+	                    WHERE r.job_id = relink_settle.job_id AND r.replaced AND r.path = f.path);
+	-- What can't be any row's file needs no further thought.
+	DELETE FROM missing_photos.relink_file AS f
+	 WHERE f.job_id = relink_settle.job_id AND NOT f.taken AND NOT f.occupied
+	   AND NOT EXISTS (SELECT FROM missing_photos.relink_row AS r
+	                    WHERE r.job_id = relink_settle.job_id AND r.place IS NULL AND r.size = f.size)
+	   AND NOT EXISTS (SELECT FROM missing_photos.relink_row AS r
+	                    WHERE r.job_id = relink_settle.job_id AND r.place IS NULL AND r.size IS NULL
+	                      AND r.extension = f.extension);
+	-- What earlier runs read needn't be read again.
+	UPDATE missing_photos.relink_file AS f
+	   SET algorithm = known.algorithm, digest = known.digest, ends = known.ends
+	  FROM missing_photos.read_digest AS known
+	 WHERE f.job_id = relink_settle.job_id AND known.path = f.path AND known.inode = f.inode
+	   AND known.size = f.size AND known.mtime_ns = f.mtime_ns;
+	UPDATE missing_photos.relink_file AS f SET ruled_out = true
+	 WHERE f.job_id = relink_settle.job_id AND f.digest IS NULL AND f.ends IS NOT NULL
+	   AND NOT EXISTS (SELECT FROM missing_photos.relink_row AS r
+	                    WHERE r.job_id = relink_settle.job_id AND r.size = f.size
+	                      AND (r.ends IS NULL OR r.ends = f.ends));
+$$;
+COMMENT ON FUNCTION missing_photos.relink_settle IS
+	'draws the first conclusions of what was set aside, and drops what can''t be of use';
+
+CREATE FUNCTION missing_photos.relink_decide(job_id uuid, reason text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	WITH pair AS (
+		DELETE FROM missing_photos.relink_pair AS p
+		 WHERE p.job_id = relink_decide.job_id
+		RETURNING p.file, p.number
+	), counted AS (
+		SELECT pair.file, pair.number, row_number() OVER by_row AS ordinal,
+		       count(*) OVER (PARTITION BY pair.file) = 1
+		       AND count(*) OVER (PARTITION BY pair.number) = 1 AS sure
+		  FROM pair
+		WINDOW by_row AS (PARTITION BY pair.file)
+	), placed AS (
+		UPDATE missing_photos.relink_row AS r
+		   SET place = CASE WHEN c.sure THEN c.number END,
+		       reason = CASE WHEN c.sure THEN relink_decide.reason END,
+		       ambiguous = NOT c.sure
+		  FROM counted AS c
+		 WHERE r.job_id = relink_decide.job_id AND r.file = c.file AND c.ordinal = 1
+	), taken AS (
+		UPDATE missing_photos.relink_file AS f SET taken = true
+		  FROM counted AS c
+		 WHERE f.job_id = relink_decide.job_id AND f.number = c.number AND c.sure
+	)
+	INSERT INTO missing_photos.relink_doubt (job_id, file, number, reason)
+	SELECT relink_decide.job_id, c.file, c.number, relink_decide.reason || ', but not of this one alone'
+	  FROM counted AS c
+	 WHERE NOT c.sure AND c.ordinal <= 20
+$$;
+COMMENT ON FUNCTION missing_photos.relink_decide IS
+	'gives rows the files that fit one to one, and sets the others aside for a person';
+
+CREATE FUNCTION missing_photos.relink_by_identity(job_id uuid)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	-- A rename leaves all of this as it was, and ctime alone changes.
+	INSERT INTO missing_photos.relink_pair (job_id, file, number)
+	SELECT r.job_id, r.file, f.number
+	  FROM missing_photos.relink_row AS r
+	  JOIN missing_photos.relink_file AS f
+	    ON f.inode = r.inode AND f.fsid = r.fsid AND f.size = r.size AND f.mtime_ns = r.mtime_ns
+	 WHERE r.job_id = relink_by_identity.job_id AND f.job_id = relink_by_identity.job_id
+	   AND f.path IS DISTINCT FROM r.path;
+	SELECT missing_photos.relink_decide(job_id, 'same identity')
+$$;
+COMMENT ON FUNCTION missing_photos.relink_by_identity IS 'rows whose very file lies elsewhere';
+
+CREATE FUNCTION missing_photos.relink_guess_folders(job_id uuid)
+RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	-- A folder moved to where most of its missing files have one of their name and size, and nowhere
+	-- else as many. Names that are common with their size tell nothing, and would cost a square.
+	WITH gone AS MATERIALIZED (
+		SELECT r.folder, r.name, r.size
+		  FROM missing_photos.relink_row AS r
+		 WHERE r.job_id = relink_guess_folders.job_id AND r.place IS NULL AND NOT r.ambiguous
+		   AND NOT r.displaced AND r.size IS NOT NULL AND r.path IS NOT NULL
+	), here AS MATERIALIZED (
+		SELECT f.folder, f.name, f.size
+		  FROM missing_photos.relink_file AS f
+		 WHERE f.job_id = relink_guess_folders.job_id AND NOT f.taken AND NOT f.occupied
+	), telling AS (
+		SELECT name, size
+		  FROM (SELECT name, size, count(*) AS n FROM gone GROUP BY name, size) AS a
+		  JOIN (SELECT name, size, count(*) AS n FROM here GROUP BY name, size) AS b
+		 USING (name, size)
+		 WHERE a.n * b.n <= 64
+	), vote AS (
+		SELECT gone.folder AS old_folder, here.folder AS new_folder, count(*) AS agreed
+		  FROM telling
+		  JOIN gone USING (name, size)
+		  JOIN here USING (name, size)
+		 GROUP BY gone.folder, here.folder
+	), ranked AS (
+		SELECT vote.*, rank() OVER of_old AS place_of_old, rank() OVER of_new AS place_of_new,
+		       count(*) OVER (PARTITION BY old_folder, agreed) AS equal_of_old,
+		       count(*) OVER (PARTITION BY new_folder, agreed) AS equal_of_new
+		  FROM vote
+		WINDOW of_old AS (PARTITION BY old_folder ORDER BY agreed DESC),
+		       of_new AS (PARTITION BY new_folder ORDER BY agreed DESC)
+	)
+	INSERT INTO missing_photos.relink_folder (job_id, old_folder, new_folder)
+	SELECT relink_guess_folders.job_id, ranked.old_folder, ranked.new_folder
+	  FROM ranked
+	  JOIN (SELECT folder, count(*) AS n FROM gone GROUP BY folder) AS whole
+	    ON whole.folder = ranked.old_folder
+	 WHERE place_of_old = 1 AND place_of_new = 1 AND equal_of_old = 1 AND equal_of_new = 1
+	   AND ranked.agreed > 1 AND ranked.agreed * 2 > whole.n;
+	UPDATE missing_photos.relink_row AS r SET guess = f.number
+	  FROM missing_photos.relink_folder AS moved
+	  JOIN missing_photos.relink_file AS f
+	    ON f.job_id = relink_guess_folders.job_id AND f.folder = moved.new_folder
+	 WHERE moved.job_id = relink_guess_folders.job_id AND r.job_id = relink_guess_folders.job_id
+	   AND r.folder = moved.old_folder AND r.name = f.name AND r.size = f.size
+	   AND r.place IS NULL AND NOT r.ambiguous AND NOT r.displaced
+	   AND NOT f.taken AND NOT f.occupied;
+	-- A sample of each is read: three files, or one in a hundred.
+	UPDATE missing_photos.relink_file AS f SET batch = 0
+	  FROM (SELECT r.guess, row_number() OVER (PARTITION BY r.folder ORDER BY md5(r.name)) AS ordinal,
+	               count(*) OVER (PARTITION BY r.folder) AS n
+	          FROM missing_photos.relink_row AS r
+	         WHERE r.job_id = relink_guess_folders.job_id AND r.guess IS NOT NULL
+	           AND r.digest IS NOT NULL) AS sample
+	 WHERE f.job_id = relink_guess_folders.job_id AND f.number = sample.guess
+	   AND sample.ordinal <= greatest(3, sample.n / 100);
+	SELECT count(*) FROM missing_photos.relink_folder AS moved
+	 WHERE moved.job_id = relink_guess_folders.job_id
+$$;
+COMMENT ON FUNCTION missing_photos.relink_guess_folders IS
+	'folders that probably moved, and which of their files are to be read to make sure';
+
+CREATE FUNCTION missing_photos.relink_by_folder(job_id uuid)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	-- One file of another content, and the folder is no such folder. Where no content is known at all,
+	-- times have to agree as well, file by file and for most of them.
+	WITH guessed AS MATERIALIZED (
+		SELECT r.file, r.folder, r.guess, r.digest IS NULL AS unknown, f.mtime_ns = r.mtime_ns AS same_time,
+		       f.digest = r.digest AND f.algorithm = r.algorithm AS same_content
+		  FROM missing_photos.relink_row AS r
+		  JOIN missing_photos.relink_file AS f
+		    ON f.job_id = relink_by_folder.job_id AND f.number = r.guess
+		 WHERE r.job_id = relink_by_folder.job_id AND r.guess IS NOT NULL
+	), sample AS (
+		SELECT folder, count(*) FILTER (WHERE same_content) AS same,
+		       count(*) FILTER (WHERE NOT same_content) AS other,
+		       count(*) FILTER (WHERE unknown AND same_time) * 2 > count(*) FILTER (WHERE unknown) AS in_time
+		  FROM guessed
+		 GROUP BY folder
+	)
+	INSERT INTO missing_photos.relink_pair (job_id, file, number)
+	SELECT relink_by_folder.job_id, guessed.file, guessed.guess
+	  FROM guessed
+	  JOIN sample USING (folder)
+	 WHERE sample.other = 0
+	   AND (sample.same > 0 OR guessed.unknown AND guessed.same_time AND sample.in_time);
+	SELECT missing_photos.relink_decide(job_id, 'moved folder')
+$$;
+COMMENT ON FUNCTION missing_photos.relink_by_folder IS
+	'rows of folders that moved, once the samples are read';
+
+CREATE FUNCTION missing_photos.relink_by_time(job_id uuid)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	-- Only where nothing at all is known of the content.
+	INSERT INTO missing_photos.relink_pair (job_id, file, number)
+	SELECT r.job_id, r.file, f.number
+	  FROM missing_photos.relink_row AS r
+	  JOIN missing_photos.relink_file AS f
+	    ON f.name = r.name AND f.size = r.size AND f.mtime_ns = r.mtime_ns
+	 WHERE r.job_id = relink_by_time.job_id AND f.job_id = relink_by_time.job_id
+	   AND r.place IS NULL AND NOT r.ambiguous AND r.digest IS NULL AND NOT r.displaced
+	   AND NOT f.taken AND NOT f.occupied;
+	SELECT missing_photos.relink_decide(job_id, 'same name, size and time');
+	-- Less than that is for a person to look at.
+	INSERT INTO missing_photos.relink_doubt (job_id, file, number, reason)
+	SELECT relink_by_time.job_id, fits.file, fits.number,
+	       'size and ' || fits.what || ' agree, but nothing is known of the content'
+	  FROM (SELECT r.file, f.number, CASE WHEN f.name = r.name THEN 'name' ELSE 'time' END AS what,
+	               row_number() OVER (PARTITION BY r.file ORDER BY f.name = r.name DESC, f.path) AS ordinal
+	          FROM missing_photos.relink_row AS r
+	          JOIN missing_photos.relink_file AS f ON f.size = r.size
+	         WHERE r.job_id = relink_by_time.job_id AND f.job_id = relink_by_time.job_id
+	           AND r.place IS NULL AND NOT r.ambiguous AND r.digest IS NULL AND NOT r.displaced
+	           AND NOT f.taken AND NOT f.occupied AND r.size > 0
+	           AND (f.name = r.name OR f.mtime_ns = r.mtime_ns)) AS fits
+	 WHERE fits.ordinal <= 20
+$$;
+COMMENT ON FUNCTION missing_photos.relink_by_time IS
+	'rows whose name, size and time are found elsewhere';
+
+CREATE FUNCTION missing_photos.relink_next(job_id uuid, owner text, most integer)
+RETURNS TABLE (
+	photo text, file text, old_path text, new_path text, was_main boolean, main_after text,
+	displaced boolean, old_inode bigint, old_size bigint, old_mtime_ns bigint,
+	inode bigint, size bigint, mtime_ns bigint)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	-- Rows that exchange their paths, in a chain or a circle, go first and all at once.
+	WITH next AS MATERIALIZED (
+		SELECT r.file, r.photos, r.path AS old_path, f.path AS new_path, r.displaced,
+		       r.inode AS old_inode, r.size AS old_size, r.mtime_ns AS old_mtime_ns,
+		       f.inode, f.size, f.mtime_ns
+		  FROM missing_photos.relink_row AS r
+		  JOIN missing_photos.relink_file AS f
+		    ON f.job_id = relink_next.job_id AND f.number = r.place
+		 WHERE r.job_id = relink_next.job_id AND NOT r.done
+		 ORDER BY NOT (r.displaced OR f.occupied), r.place
+		 LIMIT greatest(most, (SELECT count(*) FROM missing_photos.relink_row AS chained
+		                         JOIN missing_photos.relink_file AS c
+		                           ON c.job_id = relink_next.job_id AND c.number = chained.place
+		                        WHERE chained.job_id = relink_next.job_id AND NOT chained.done
+		                          AND (chained.displaced OR c.occupied)))
+	)
+	SELECT photo.id, next.file, next.old_path, next.new_path, COALESCE(lost.was_main, false),
+	       lost.main_after, next.displaced, next.old_inode, next.old_size, next.old_mtime_ns,
+	       next.inode, next.size, next.mtime_ns
+	  FROM next
+	 CROSS JOIN LATERAL (SELECT DISTINCT p.id FROM unnest(next.photos) AS p (id)) AS photo
+	  LEFT JOIN missing_photos.loss AS lost
+	    ON lost.owner = relink_next.owner AND lost.photo = photo.id AND lost.file = next.file
+	 ORDER BY next.new_path
+$$;
+COMMENT ON FUNCTION missing_photos.relink_next IS
+	'the next files to be given their new paths, with what their photos lost with them';

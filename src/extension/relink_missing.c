@@ -1,0 +1,325 @@
+/*
+ * relink_missing.c: relink_missing, relink_missing_photos and choose_candidate.
+ *
+ * Relinking alone is a scan that judges, finds what moved, and flags nothing; only of photos that got
+ * a file back are the other files brought up to date too.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "digest.h"
+#include "library.h"
+#include "owner_lock.h"
+#include "reasons.h"
+#include "relink.h"
+#include "relink_move.h"
+
+PG_FUNCTION_INFO_V1(missing_photos_relink_missing);
+PG_FUNCTION_INFO_V1(missing_photos_relink_missing_photos);
+PG_FUNCTION_INFO_V1(missing_photos_choose_candidate);
+
+enum
+{
+	OUT_JOB, OUT_FILES_SEEN, OUT_CANDIDATES, OUT_RELINKED, OUT_AMBIGUOUS, OUT_HASHED_FILES,
+	OUT_HASHED_BYTES, OUT_ELAPSED, OUT_COLUMNS
+};
+
+static Datum
+make_result(FunctionCallInfo fcinfo, const OwnerScan *scan, TimestampTz start)
+{
+	const Relink *relink = scan->relink;
+	TupleDesc	shape;
+	Datum		values[OUT_COLUMNS];
+	bool		nulls[OUT_COLUMNS] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &shape) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[OUT_JOB] = scan->job.id;
+	values[OUT_FILES_SEEN] = Int64GetDatum(relink->files_seen);
+	values[OUT_CANDIDATES] = Int64GetDatum(relink->candidates);
+	values[OUT_RELINKED] = Int64GetDatum(relink->relinked);
+	values[OUT_AMBIGUOUS] = Int64GetDatum(relink->ambiguous);
+	values[OUT_HASHED_FILES] = Int64GetDatum(relink->hashed_files);
+	values[OUT_HASHED_BYTES] = Int64GetDatum(relink->hashed_bytes);
+	values[OUT_ELAPSED] = job_elapsed_since(start);
+	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values, nulls));
+}
+
+static char *
+optional_text(FunctionCallInfo fcinfo, int argument)
+{
+	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+}
+
+static OwnerScan *
+make_relink(MemoryContext parent, const char *owner, int batch_size, NullableDatum job_id,
+			bool commits, const char *under, bool dry_run)
+{
+	OwnerScan  *scan = scan_make(parent, "relink", owner, batch_size, job_id, commits);
+
+	scan->only_relink = true;
+	relink_prepare(scan, under, dry_run);
+	return scan;
+}
+
+Datum
+missing_photos_relink_missing(PG_FUNCTION_ARGS)
+{
+	TimestampTz start = GetCurrentTimestamp();
+	MemoryContext context = CurrentMemoryContext;
+	char	   *owner = library_id(fcinfo, 0, "owner");
+	char	   *under = optional_text(fcinfo, 1);
+	bool		dry_run = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	NullableDatum no_job = {.isnull = true};
+	OwnerScan  *scan;
+
+	SPI_connect();
+	library_check_writable("relink_missing()");
+	library_require_owner(owner);
+	owner_lock_take(owner, false);
+	scan = make_relink(context, owner, FUNCTION_BATCH, no_job, false, under, dry_run);
+	scan_run(scan);
+	SPI_finish();
+	MemoryContextSwitchTo(context);
+	return make_result(fcinfo, scan, start);
+}
+
+Datum
+missing_photos_relink_missing_photos(PG_FUNCTION_ARGS)
+{
+	char	   *owner;
+	char	   *under = optional_text(fcinfo, 1);
+	int			batch_size = PG_ARGISNULL(2) ? FUNCTION_BATCH : PG_GETARG_INT32(2);
+	OwnerScan  *scan;
+
+	job_require_own_transaction(fcinfo, "relink_missing_photos", "relink_missing");
+	owner = library_id(fcinfo, 0, "owner");
+	if (batch_size < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("batch_size must be at least 1"),
+				 errhint("5000 is the default.")));
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	library_check_writable("relink_missing_photos");
+	library_require_owner(owner);
+	owner_lock_take(owner, true);
+	scan = make_relink(PortalContext, owner, batch_size, fcinfo->args[3], true, under, false);
+	PG_TRY();
+	{
+		scan_run(scan);
+	}
+	PG_FINALLY();
+	{
+		owner_lock_release(scan->job.owner);
+	}
+	PG_END_TRY();
+	SPI_finish();
+	MemoryContextDelete(scan->job.context);
+	PG_RETURN_VOID();
+}
+
+/* A candidate as it is kept, and what is known of its file. */
+typedef struct Choice
+{
+	char	   *file;
+	char	   *path;
+	char	   *owner;
+	char	   *old_path;
+	int64		size;			/* 0: unknown */
+	char	   *algorithm;		/* NULL: unknown */
+	char	   *digest;
+	int			n;
+	Move	   *moves;			/* one for each photo */
+} Choice;
+
+pg_noreturn static void
+refuse(const Choice *choice, const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("\"%s\" can't be file \"%s\": %s", choice->path, choice->file, why),
+			 errhint("SELECT relink_missing(owner) looks anew for what it may be.")));
+}
+
+/* The same where there is one that the caller may not see. */
+pg_noreturn static void
+refuse_unoffered(const Choice *choice)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_NO_DATA_FOUND),
+			 errmsg("\"%s\" is not offered for file \"%s\"", choice->path, choice->file),
+			 errhint("SELECT file, path FROM missing_photos.candidates lists what is.")));
+}
+
+static void
+require_visible(const Choice *choice)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, choice->owner);
+	call_as_caller("SELECT FROM missing_photos.library_owners() AS o"
+				   " WHERE o.owner OPERATOR(pg_catalog.=) $1", &a);
+	if (SPI_processed == 0)
+		refuse_unoffered(choice);
+}
+
+static Datum *
+array_values(uint64 row, int column, Oid type, int *n, bool **nulls)
+{
+	bool		isnull;
+	Datum		array = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	Datum	   *values;
+
+	deconstruct_array(DatumGetArrayTypeP(array), type, type == BOOLOID ? 1 : -1, type == BOOLOID,
+					  type == BOOLOID ? TYPALIGN_CHAR : TYPALIGN_INT, &values, nulls, n);
+	return values;
+}
+
+static void
+load_choice(Choice *choice)
+{
+	Arguments	a = {0};
+	bool	   *nulls;
+	Datum	   *photos;
+	Datum	   *mains;
+	Datum	   *afters;
+
+	argument_text(&a, choice->file);
+	argument_text(&a, choice->path);
+	call_as_owner("SELECT owner, photos, old_path, was_main, main_after, size, algorithm, digest"
+				  "  FROM missing_photos.take_candidate($1, $2)", &a);
+	if (SPI_processed == 0)
+		refuse_unoffered(choice);
+	choice->owner = result_text(0, 1);
+	choice->old_path = result_text(0, 3);
+	choice->size = result_int8(0, 6);
+	choice->algorithm = result_text(0, 7);
+	choice->digest = result_text(0, 8);
+	photos = array_values(0, 2, TEXTOID, &choice->n, &nulls);
+	mains = array_values(0, 4, BOOLOID, &choice->n, &nulls);
+	afters = array_values(0, 5, TEXTOID, &choice->n, &nulls);
+	choice->moves = palloc0(choice->n * sizeof(Move));
+	for (int i = 0; i < choice->n; i++)
+		choice->moves[i] = (Move) {
+			.photo = TextDatumGetCString(photos[i]), .file = choice->file,
+			.old_path = choice->old_path, .new_path = choice->path,
+			.was_main = DatumGetBool(mains[i]),
+			.main_after = nulls[i] ? NULL : TextDatumGetCString(afters[i])};
+}
+
+/* The library's own word of the content goes before what we once read. */
+static void
+ask_library(Choice *choice)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, choice->file);
+	call_as_caller("SELECT c.algorithm, c.digest"
+				   "  FROM missing_photos.library_content(ARRAY[$1]) AS c"
+				   " WHERE c.digest IS NOT NULL", &a);
+	if (SPI_processed == 0)
+		return;
+	choice->algorithm = result_text(0, 1);
+	choice->digest = result_text(0, 2);
+}
+
+/* A file whose content is known to be another one is never taken. */
+static void
+require_content(RootTable *roots, Choice *choice)
+{
+	Digest		digest;
+
+	digest_file(roots, choice->path, strlen(choice->path),
+				choice->algorithm != NULL && strcmp(choice->algorithm, "sha1") == 0 ? MP_SHA1 : MP_MD5,
+				&digest);
+	if (digest.verdict != MP_PRESENT)
+		refuse(choice, psprintf("it could not be read (%s)",
+								reason_text(digest.reason, digest.err)));
+	if (choice->digest != NULL && strcmp(choice->digest, digest.text) != 0)
+		refuse(choice, "its content is another one");
+	for (int i = 0; i < choice->n; i++)
+		choice->moves[i].identity = digest.identity;
+}
+
+/* Whoever has a row with this path keeps it. */
+static void
+require_unclaimed(const Choice *choice)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, choice->path);
+	call_as_caller("SELECT c.path FROM missing_photos.library_claimed(ARRAY[$1]) AS c", &a);
+	if (SPI_processed > 0)
+		refuse(choice, "another row has that path");
+}
+
+static void
+note_choice(const Choice *choice, const Columns *moved)
+{
+	const MpIdentity *identity = &choice->moves[0].identity;
+	Arguments	a = {0};
+
+	argument_datum(&a, UUIDOID, (Datum) 0);
+	a.nulls[0] = 'n';
+	argument_text(&a, choice->owner);
+	relink_argument_moved(&a, moved);
+	call_as_owner("SELECT missing_photos.record_moves($1, $2, $3, $4, $5, $6)", &a);
+	memset(&a, 0, sizeof(a));
+	argument_text(&a, choice->owner);
+	argument_text(&a, choice->file);
+	argument_text(&a, choice->path);
+	argument_int8(&a, identity->fsid);
+	argument_int8(&a, identity->inode);
+	argument_int8(&a, identity->size);
+	argument_int8(&a, identity->mtime_ns);
+	argument_int8(&a, identity->ctime_ns);
+	call_as_owner("SELECT missing_photos.note_choice($1, $2, $3, $4, $5, $6, $7, $8)", &a);
+}
+
+Datum
+missing_photos_choose_candidate(PG_FUNCTION_ARGS)
+{
+	Choice		choice = {.file = library_id(fcinfo, 0, "file")};
+	RootTable  *roots;
+	Columns    *moved;
+	Columns    *busy;
+	Columns    *refused;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("path must not be null")));
+	choice.path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	SPI_connect();
+	library_check_writable("choose_candidate()");
+	load_choice(&choice);
+	require_visible(&choice);
+	owner_lock_take(choice.owner, false);
+	ask_library(&choice);
+	require_unclaimed(&choice);
+	roots = roots_load();
+	require_content(roots, &choice);
+	relink_look_at_places(roots, choice.moves, choice.n);
+	if (!choice.moves[0].good)
+		refuse(&choice, "the file is at its old path, or it can't be told");
+	moved = relink_move_rows(choice.owner, choice.moves, choice.n, &busy, &refused);
+	if (busy->n_rows > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("another session is writing the row of file \"%s\"", choice.file),
+				 errhint("Try again.")));
+	if (moved->n_rows == 0)
+		refuse(&choice, "its row has changed");
+	note_choice(&choice, moved);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
