@@ -272,64 +272,60 @@ $$;
 COMMENT ON FUNCTION missing_photos.relink_drop_claimed IS
 	'drops files that somebody''s row has';
 
-CREATE FUNCTION missing_photos.relink_note_moved(
-	job_id uuid, owner text, photos text[], files text[], old_paths text[], new_paths text[])
+CREATE FUNCTION missing_photos.forget_candidates(owner text, files text[], paths text[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM missing_photos.candidate AS old
+	 WHERE old.owner = forget_candidates.owner
+	   AND (old.file = ANY (SELECT unnest(files)) OR old.path = ANY (SELECT unnest(paths)));
+	DELETE FROM missing_photos.read_digest AS old WHERE old.path = ANY (SELECT unnest(paths))
+$$;
+COMMENT ON FUNCTION missing_photos.forget_candidates IS
+	'forgets what was offered for files that have a place now, or of a place that has a row';
+
+CREATE FUNCTION missing_photos.relink_note_moved(job_id uuid, owner text, files text[], paths text[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
 AS $$
-	SELECT missing_photos.record_moves(job_id, owner, photos, files, old_paths, new_paths);
-	WITH moved AS (
-		SELECT r.file, r.reason, f.fsid, f.inode, f.size, f.mtime_ns, f.ctime_ns, f.algorithm,
-		       f.digest, f.ends
-		  FROM missing_photos.relink_row AS r
-		  JOIN missing_photos.relink_file AS f ON f.job_id = r.job_id AND f.number = r.place
-		 WHERE r.job_id = relink_note_moved.job_id
-		   AND r.file = ANY (SELECT unnest(relink_note_moved.files))
-	), content AS (
-		INSERT INTO missing_photos.file_digest AS known (file, size, mtime_ns, algorithm, digest, ends)
-		SELECT file, size, mtime_ns, algorithm, digest, ends FROM moved WHERE digest IS NOT NULL
-		 ORDER BY file
-		ON CONFLICT (file) DO UPDATE
-		   SET size = excluded.size, mtime_ns = excluded.mtime_ns, algorithm = excluded.algorithm,
-		       digest = excluded.digest, ends = excluded.ends, noted_at = excluded.noted_at
-	)
-	SELECT missing_photos.note_identities(
-	           array_agg(file), array_agg(fsid), array_agg(inode), array_agg(size),
-	           array_agg(mtime_ns), array_agg(ctime_ns))
-	  FROM moved
-	 WHERE reason <> 'same identity'
-	HAVING count(*) > 0;
-	DELETE FROM missing_photos.candidate AS old
-	 WHERE old.owner = relink_note_moved.owner
-	   AND (old.file = ANY (SELECT unnest(files)) OR old.path = ANY (SELECT unnest(new_paths)));
-	DELETE FROM missing_photos.read_digest AS old
-	 WHERE old.path = ANY (SELECT unnest(new_paths));
+	INSERT INTO missing_photos.file_digest AS known (file, size, mtime_ns, algorithm, digest, ends)
+	SELECT r.file, f.size, f.mtime_ns, f.algorithm, f.digest, f.ends
+	  FROM missing_photos.relink_row AS r
+	  JOIN missing_photos.relink_file AS f ON f.job_id = r.job_id AND f.number = r.place
+	 WHERE r.job_id = relink_note_moved.job_id AND f.digest IS NOT NULL
+	   AND r.file = ANY (SELECT unnest(relink_note_moved.files))
+	 ORDER BY r.file
+	ON CONFLICT (file) DO UPDATE
+	   SET size = excluded.size, mtime_ns = excluded.mtime_ns, algorithm = excluded.algorithm,
+	       digest = excluded.digest, ends = excluded.ends, noted_at = excluded.noted_at;
+	SELECT missing_photos.forget_candidates(owner, files, paths);
 	UPDATE missing_photos.relink_row AS r SET done = true
 	 WHERE r.job_id = relink_note_moved.job_id AND r.file = ANY (SELECT unnest(files))
 $$;
-COMMENT ON FUNCTION missing_photos.relink_note_moved IS
-	'records moves, and what the files look like where they are now';
+COMMENT ON FUNCTION missing_photos.relink_note_moved IS 'keeps what was learnt of files that were moved';
 
-CREATE FUNCTION missing_photos.relink_put_off(job_id uuid, files text[], reason text)
+CREATE FUNCTION missing_photos.relink_put_off(job_id uuid, files text[], claimed text[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
 AS $$
-	-- Files whose move couldn't be made; with a reason they are for a person to see.
 	INSERT INTO missing_photos.relink_doubt (job_id, file, number, reason)
-	SELECT r.job_id, r.file, r.place, relink_put_off.reason
+	SELECT r.job_id, r.file, r.place, 'it is the file, but another row has its path'
 	  FROM missing_photos.relink_row AS r
-	 WHERE r.job_id = relink_put_off.job_id AND r.file = ANY (SELECT unnest(files))
-	   AND relink_put_off.reason IS NOT NULL;
+	  JOIN missing_photos.relink_file AS f ON f.job_id = r.job_id AND f.number = r.place
+	 WHERE r.job_id = relink_put_off.job_id AND NOT r.done
+	   AND r.file = ANY (SELECT unnest(files)) AND f.path = ANY (SELECT unnest(claimed));
 	UPDATE missing_photos.relink_row AS r SET done = true, place = NULL, ambiguous = true
-	 WHERE r.job_id = relink_put_off.job_id AND r.file = ANY (SELECT unnest(files)) AND NOT r.done
+	 WHERE r.job_id = relink_put_off.job_id AND NOT r.done AND r.file = ANY (SELECT unnest(files))
 $$;
-COMMENT ON FUNCTION missing_photos.relink_put_off IS 'leaves files for a later run, or a person';
+COMMENT ON FUNCTION missing_photos.relink_put_off IS
+	'leaves files that could not be moved for a later run, or for a person where a row has the path';
 
 CREATE FUNCTION missing_photos.relink_learn(job_id uuid, owner text)
 RETURNS void
@@ -393,38 +389,16 @@ COMMENT ON FUNCTION missing_photos.relink_keep_candidates IS
 	'keeps what a person has to decide, in place of what the last run kept; returns of how many files';
 
 CREATE FUNCTION missing_photos.take_candidate(file text, path text)
-RETURNS TABLE (
-	owner text, photos text[], old_path text, was_main boolean[], main_after text[], size bigint,
-	algorithm text, digest text)
-LANGUAGE sql VOLATILE
+RETURNS TABLE (owner text, photos text[], old_path text, algorithm text, digest text)
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT c.owner, array_agg(photo.id ORDER BY photo.id), c.old_path,
-	       array_agg(COALESCE(lost.was_main, false) ORDER BY photo.id),
-	       array_agg(lost.main_after ORDER BY photo.id), seen.size, content.algorithm, content.digest
+	SELECT c.owner, ARRAY(SELECT DISTINCT p.id FROM unnest(c.photos) AS p (id) ORDER BY p.id),
+	       c.old_path, content.algorithm, content.digest
 	  FROM missing_photos.candidate AS c
-	 CROSS JOIN LATERAL (SELECT DISTINCT p.id FROM unnest(c.photos) AS p (id)) AS photo
-	  LEFT JOIN missing_photos.loss AS lost
-	    ON lost.owner = c.owner AND lost.photo = photo.id AND lost.file = c.file
 	  LEFT JOIN missing_photos.file_identity AS seen ON seen.file = c.file
 	  LEFT JOIN missing_photos.file_digest AS content
 	    ON content.file = c.file AND content.size = seen.size AND content.mtime_ns = seen.mtime_ns
 	 WHERE c.file = take_candidate.file AND c.path = take_candidate.path
-	 GROUP BY c.owner, c.old_path, seen.size, content.algorithm, content.digest
 $$;
 COMMENT ON FUNCTION missing_photos.take_candidate IS 'a candidate, with what is known of its file';
-
-CREATE FUNCTION missing_photos.note_choice(
-	owner text, file text, path text, fsid bigint, inode bigint, size bigint, mtime_ns bigint,
-	ctime_ns bigint)
-RETURNS void
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT missing_photos.note_identities(
-		ARRAY[file], ARRAY[fsid], ARRAY[inode], ARRAY[size], ARRAY[mtime_ns], ARRAY[ctime_ns]);
-	DELETE FROM missing_photos.candidate AS old
-	 WHERE old.owner = note_choice.owner
-	   AND (old.file = note_choice.file OR old.path = note_choice.path)
-$$;
-COMMENT ON FUNCTION missing_photos.note_choice IS 'keeps what a person chose';

@@ -253,11 +253,11 @@ $$;
 COMMENT ON FUNCTION missing_photos.relink_by_time IS
 	'rows whose name, size and time are found elsewhere';
 
-CREATE FUNCTION missing_photos.relink_next(job_id uuid, owner text, most integer)
+CREATE FUNCTION missing_photos.relink_next(job_id uuid, most integer)
 RETURNS TABLE (
-	photo text, file text, old_path text, new_path text, was_main boolean, main_after text,
-	displaced boolean, old_inode bigint, old_size bigint, old_mtime_ns bigint,
-	inode bigint, size bigint, mtime_ns bigint)
+	photo text, file text, old_path text, new_path text, displaced boolean, old_inode bigint,
+	old_size bigint, old_mtime_ns bigint, fsid bigint, inode bigint, size bigint, mtime_ns bigint,
+	ctime_ns bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
@@ -267,7 +267,7 @@ AS $$
 	WITH next AS MATERIALIZED (
 		SELECT r.file, r.photos, r.path AS old_path, f.path AS new_path, r.displaced,
 		       r.inode AS old_inode, r.size AS old_size, r.mtime_ns AS old_mtime_ns,
-		       f.inode, f.size, f.mtime_ns
+		       f.fsid, f.inode, f.size, f.mtime_ns, f.ctime_ns
 		  FROM missing_photos.relink_row AS r
 		  JOIN missing_photos.relink_file AS f
 		    ON f.job_id = relink_next.job_id AND f.number = r.place
@@ -279,14 +279,12 @@ AS $$
 		                        WHERE chained.job_id = relink_next.job_id AND NOT chained.done
 		                          AND (chained.displaced OR c.occupied)))
 	)
-	SELECT photo.id, next.file, next.old_path, next.new_path, COALESCE(lost.was_main, false),
-	       lost.main_after, next.displaced, next.old_inode, next.old_size, next.old_mtime_ns,
-	       next.inode, next.size, next.mtime_ns
+	SELECT photo.id, next.file, next.old_path, next.new_path, next.displaced, next.old_inode,
+	       next.old_size, next.old_mtime_ns, next.fsid, next.inode, next.size, next.mtime_ns,
+	       next.ctime_ns
 	  FROM next
 	 CROSS JOIN LATERAL (SELECT DISTINCT p.id FROM unnest(next.photos) AS p (id)) AS photo
-	  LEFT JOIN missing_photos.loss AS lost
-	    ON lost.owner = relink_next.owner AND lost.photo = photo.id AND lost.file = next.file
 	 ORDER BY next.new_path
 $$;
 COMMENT ON FUNCTION missing_photos.relink_next IS
-	'the next files to be given their new paths, with what their photos lost with them';
+	'the next files to be given their new paths, a row for each of their photos';

@@ -8,17 +8,11 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "miscadmin.h"
-#include "storage/latch.h"
 #include "utils/memutils.h"
 
 #include "relink.h"
 #include "relink_move.h"
 #include "sql_calls.h"
-
-/* A row someone else holds is tried again this often, this many ms apart, then left for next time. */
-#define BUSY_TRIES 5
-#define BUSY_PAUSE 20
 
 /* A place that was looked at. */
 typedef struct Sight
@@ -109,93 +103,16 @@ relink_look_at_places(RootTable *roots, Move *moves, int n)
 	}
 }
 
-enum
-{
-	M_PHOTO, M_FILE, M_OLD, M_NEW, M_MAIN, M_MAIN_AFTER, M_COLUMNS
-};
-
-static Columns *
-move_columns(void)
-{
-	static const Oid types[M_COLUMNS] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID};
-
-	return columns_make(CurrentMemoryContext, M_COLUMNS, types);
-}
-
-static void
-copy_result(Columns *to, uint64 row)
-{
-	columns_add_row(to);
-	for (int column = 0; column < M_COLUMNS; column++)
-		if (column == M_MAIN)
-			columns_set_bool(to, column, result_bool(row, column + 1));
-		else
-			columns_set_cstring(to, column, result_text(row, column + 1));
-}
-
-/* Asks the library once; sorts its answer. */
-static void
-move(const char *owner, const Columns *rows, Columns *moved, Columns *busy, Columns *refused)
-{
-	Arguments	a = {0};
-
-	argument_text(&a, owner);
-	argument_columns(&a, rows);
-	call_as_caller("SELECT j.photo, j.file, j.old_path, j.new_path, j.main, j.main_after, m.moved,"
-				   "       m.busy"
-				   "  FROM missing_photos.library_move($1, $2, $3, $4, $5, $6, $7) AS m"
-				   "  JOIN ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3),"
-				   "                  pg_catalog.unnest($4), pg_catalog.unnest($5),"
-				   "                  pg_catalog.unnest($6), pg_catalog.unnest($7))"
-				   "       AS j (photo, file, old_path, new_path, main, main_after)"
-				   "    ON j.photo OPERATOR(pg_catalog.=) m.photo"
-				   "   AND j.file OPERATOR(pg_catalog.=) m.file", &a);
-	for (uint64 i = 0; i < SPI_processed; i++)
-		copy_result(result_bool(i, 7) ? moved : result_bool(i, 8) ? busy : refused, i);
-}
-
 Columns *
-relink_move_rows(const char *owner, const Move *moves, int n, Columns **busy, Columns **refused)
+relink_good_moves(const Move *moves, int n)
 {
-	Columns    *moved = move_columns();
-	Columns    *trying;
+	Columns    *good = moves_columns(CurrentMemoryContext);
 
-	*refused = move_columns();
-	*busy = move_columns();
 	for (int i = 0; i < n; i++)
-	{
-		if (!moves[i].good)
-			continue;
-		columns_add_row(*busy);
-		columns_set_cstring(*busy, M_PHOTO, moves[i].photo);
-		columns_set_cstring(*busy, M_FILE, moves[i].file);
-		columns_set_cstring(*busy, M_OLD, moves[i].old_path);
-		columns_set_cstring(*busy, M_NEW, moves[i].new_path);
-		columns_set_bool(*busy, M_MAIN, moves[i].was_main);
-		columns_set_cstring(*busy, M_MAIN_AFTER, moves[i].main_after);
-	}
-	for (int i = 0; (*busy)->n_rows > 0 && i < BUSY_TRIES; i++)
-	{
-		trying = *busy;
-		*busy = move_columns();
-		if (i > 0)
-		{
-			(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-							 BUSY_PAUSE, WAIT_FOR_PROBE);
-			ResetLatch(MyLatch);
-			CHECK_FOR_INTERRUPTS();
-		}
-		move(owner, trying, moved, *busy, *refused);
-	}
-	return moved;
-}
-
-/* Photos, files, old and new paths, as arguments. */
-void
-relink_argument_moved(Arguments *a, const Columns *moved)
-{
-	for (int column = M_PHOTO; column <= M_NEW; column++)
-		argument_datum(a, columns_array_type(moved, column), columns_array(moved, column));
+		if (moves[i].good)
+			moves_add(good, moves[i].photo, moves[i].file, moves[i].old_path, moves[i].new_path,
+					  &moves[i].identity);
+	return good;
 }
 
 /* The moves to be made next. */
@@ -206,22 +123,21 @@ load_moves(Relink *relink, int *n)
 	Move	   *moves;
 
 	argument_datum(&a, UUIDOID, relink->scan->job.id);
-	argument_text(&a, relink->scan->job.owner);
 	argument_int4(&a, relink->scan->batch_size);
-	call_as_owner("SELECT photo, file, old_path, new_path, was_main, main_after, displaced,"
-				  "       old_inode, old_size, old_mtime_ns, inode, size, mtime_ns"
-				  "  FROM missing_photos.relink_next($1, $2, $3)", &a);
+	call_as_owner("SELECT photo, file, old_path, new_path, displaced, old_inode, old_size,"
+				  "       old_mtime_ns, fsid, inode, size, mtime_ns, ctime_ns"
+				  "  FROM missing_photos.relink_next($1, $2)", &a);
 	*n = SPI_processed;
 	moves = MemoryContextAllocHuge(CurrentMemoryContext, (Size) (*n + 1) * sizeof(Move));
 	for (int i = 0; i < *n; i++)
 		moves[i] = (Move) {
 			.photo = result_text(i, 1), .file = result_text(i, 2), .old_path = result_text(i, 3),
-			.new_path = result_text(i, 4), .was_main = result_bool(i, 5),
-			.main_after = result_text(i, 6), .displaced = result_bool(i, 7),
-			.old_identity = {.inode = result_int8(i, 8), .size = result_int8(i, 9),
-			.mtime_ns = result_int8(i, 10)},
-			.identity = {.inode = result_int8(i, 11), .size = result_int8(i, 12),
-			.mtime_ns = result_int8(i, 13)}};
+			.new_path = result_text(i, 4), .displaced = result_bool(i, 5),
+			.old_identity = {.inode = result_int8(i, 6), .size = result_int8(i, 7),
+			.mtime_ns = result_int8(i, 8)},
+			.identity = {.fsid = result_int8(i, 9), .inode = result_int8(i, 10),
+			.size = result_int8(i, 11), .mtime_ns = result_int8(i, 12),
+			.ctime_ns = result_int8(i, 13)}};
 	return moves;
 }
 
@@ -234,47 +150,54 @@ note_moved(Relink *relink, const Columns *moved)
 		return;
 	argument_datum(&a, UUIDOID, relink->scan->job.id);
 	argument_text(&a, relink->scan->job.owner);
-	relink_argument_moved(&a, moved);
-	call_as_owner("SELECT missing_photos.relink_note_moved($1, $2, $3, $4, $5, $6)", &a);
+	argument_datum(&a, TEXTARRAYOID, columns_array(moved, MOVE_FILE));
+	argument_datum(&a, TEXTARRAYOID, columns_array(moved, MOVE_TO));
+	call_as_owner("SELECT missing_photos.relink_note_moved($1, $2, $3, $4)", &a);
 	for (int i = 0; i < moved->n_rows; i++)
-		if (relinked_add(relink->scan->relinked, columns_cstring(moved, M_PHOTO, i),
-						 columns_cstring(moved, M_FILE, i)))
+		if (relinked_add(relink->scan->relinked, columns_cstring(moved, MOVE_PHOTO, i),
+						 columns_cstring(moved, MOVE_FILE, i)))
 			relink->relinked++;
 }
 
+/*
+ * Those that weren't moved: a second look spoke against them, somebody holds their row, or it is no
+ * more.  Where somebody's row has the path, a person should know.
+ */
 static void
-put_off(Relink *relink, const Columns *rows, const char *reason)
+put_off(Relink *relink, const Columns *wanted, const Move *moves, int n)
 {
+	static const Oid types[1] = {TEXTOID};
+	Columns    *files = columns_make(CurrentMemoryContext, 1, types);
 	Arguments	a = {0};
+	Arguments	p = {0};
+	Datum		claimed;
+	bool		isnull;
 
-	if (rows->n_rows == 0)
-		return;
-	argument_datum(&a, UUIDOID, relink->scan->job.id);
-	argument_datum(&a, columns_array_type(rows, M_FILE), columns_array(rows, M_FILE));
-	argument_text(&a, reason);
-	call_as_owner("SELECT missing_photos.relink_put_off($1, $2, $3)", &a);
-}
-
-static Columns *
-all_files(const Move *moves, int n)
-{
-	Columns    *rows = move_columns();
-
+	argument_datum(&a, TEXTARRAYOID, columns_array(wanted, MOVE_TO));
+	call_as_caller("SELECT pg_catalog.array_agg(c.path) FROM missing_photos.library_claimed($1) AS c",
+				   &a);
+	claimed = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 	for (int i = 0; i < n; i++)
 	{
-		columns_add_row(rows);
-		columns_set_cstring(rows, M_FILE, moves[i].file);
+		columns_add_row(files);
+		columns_set_cstring(files, 0, moves[i].file);
 	}
-	return rows;
+	argument_datum(&p, UUIDOID, relink->scan->job.id);
+	argument_columns(&p, files);
+	argument_datum(&p, TEXTARRAYOID,
+				   isnull ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(claimed)));
+	if (isnull)
+		p.nulls[p.n - 1] = 'n';
+	call_as_owner("SELECT missing_photos.relink_put_off($1, $2, $3)", &p);
 }
 
 void
 relink_apply(Relink *relink)
 {
 	OwnerScan  *scan = relink->scan;
+	Changes		changes = {.owner = scan->job.owner, .job_id = scan->job.id, .has_job = true};
+	Columns    *wanted;
 	Columns    *moved;
-	Columns    *busy;
-	Columns    *refused;
 	Move	   *moves;
 	int			n;
 
@@ -287,12 +210,13 @@ relink_apply(Relink *relink)
 	if (n == 0)
 		return;
 	relink_look_at_places(scan->roots, moves, n);
-	moved = relink_move_rows(scan->job.owner, moves, n, &busy, &refused);
+	wanted = relink_good_moves(moves, n);
+	moved = moves_columns(CurrentMemoryContext);
+	moves_apply(&changes, wanted, moved);
 	note_moved(relink, moved);
-	put_off(relink, refused, "it is the file, but another row has its path");
-	/* All others: those that a second look spoke against, that somebody holds, that are no more. */
-	put_off(relink, all_files(moves, n), NULL);
-	scan->changes.busy += busy->n_rows;
+	if (moved->n_rows < n)
+		put_off(relink, wanted, moves, n);
+	scan->changes.busy += changes.busy;
 	if (scan->job.commits)
 		job_note_result(&scan->job);
 }

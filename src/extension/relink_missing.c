@@ -134,7 +134,6 @@ typedef struct Choice
 	char	   *path;
 	char	   *owner;
 	char	   *old_path;
-	int64		size;			/* 0: unknown */
 	char	   *algorithm;		/* NULL: unknown */
 	char	   *digest;
 	int			n;
@@ -172,48 +171,31 @@ require_visible(const Choice *choice)
 		refuse_unoffered(choice);
 }
 
-static Datum *
-array_values(uint64 row, int column, Oid type, int *n, bool **nulls)
-{
-	bool		isnull;
-	Datum		array = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-	Datum	   *values;
-
-	deconstruct_array(DatumGetArrayTypeP(array), type, type == BOOLOID ? 1 : -1, type == BOOLOID,
-					  type == BOOLOID ? TYPALIGN_CHAR : TYPALIGN_INT, &values, nulls, n);
-	return values;
-}
-
 static void
 load_choice(Choice *choice)
 {
 	Arguments	a = {0};
-	bool	   *nulls;
+	bool		isnull;
 	Datum	   *photos;
-	Datum	   *mains;
-	Datum	   *afters;
 
 	argument_text(&a, choice->file);
 	argument_text(&a, choice->path);
-	call_as_owner("SELECT owner, photos, old_path, was_main, main_after, size, algorithm, digest"
+	call_as_owner("SELECT owner, photos, old_path, algorithm, digest"
 				  "  FROM missing_photos.take_candidate($1, $2)", &a);
 	if (SPI_processed == 0)
 		refuse_unoffered(choice);
 	choice->owner = result_text(0, 1);
 	choice->old_path = result_text(0, 3);
-	choice->size = result_int8(0, 6);
-	choice->algorithm = result_text(0, 7);
-	choice->digest = result_text(0, 8);
-	photos = array_values(0, 2, TEXTOID, &choice->n, &nulls);
-	mains = array_values(0, 4, BOOLOID, &choice->n, &nulls);
-	afters = array_values(0, 5, TEXTOID, &choice->n, &nulls);
+	choice->algorithm = result_text(0, 4);
+	choice->digest = result_text(0, 5);
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
+													   &isnull)),
+					  TEXTOID, -1, false, TYPALIGN_INT, &photos, NULL, &choice->n);
 	choice->moves = palloc0(choice->n * sizeof(Move));
 	for (int i = 0; i < choice->n; i++)
 		choice->moves[i] = (Move) {
 			.photo = TextDatumGetCString(photos[i]), .file = choice->file,
-			.old_path = choice->old_path, .new_path = choice->path,
-			.was_main = DatumGetBool(mains[i]),
-			.main_after = nulls[i] ? NULL : TextDatumGetCString(afters[i])};
+			.old_path = choice->old_path, .new_path = choice->path};
 }
 
 /* The library's own word of the content goes before what we once read. */
@@ -263,26 +245,14 @@ require_unclaimed(const Choice *choice)
 }
 
 static void
-note_choice(const Choice *choice, const Columns *moved)
+forget_candidates(const Choice *choice)
 {
-	const MpIdentity *identity = &choice->moves[0].identity;
 	Arguments	a = {0};
 
-	argument_datum(&a, UUIDOID, (Datum) 0);
-	a.nulls[0] = 'n';
-	argument_text(&a, choice->owner);
-	relink_argument_moved(&a, moved);
-	call_as_owner("SELECT missing_photos.record_moves($1, $2, $3, $4, $5, $6)", &a);
-	memset(&a, 0, sizeof(a));
 	argument_text(&a, choice->owner);
 	argument_text(&a, choice->file);
 	argument_text(&a, choice->path);
-	argument_int8(&a, identity->fsid);
-	argument_int8(&a, identity->inode);
-	argument_int8(&a, identity->size);
-	argument_int8(&a, identity->mtime_ns);
-	argument_int8(&a, identity->ctime_ns);
-	call_as_owner("SELECT missing_photos.note_choice($1, $2, $3, $4, $5, $6, $7, $8)", &a);
+	call_as_owner("SELECT missing_photos.forget_candidates($1, ARRAY[$2], ARRAY[$3])", &a);
 }
 
 Datum
@@ -290,9 +260,8 @@ missing_photos_choose_candidate(PG_FUNCTION_ARGS)
 {
 	Choice		choice = {.file = library_id(fcinfo, 0, "file")};
 	RootTable  *roots;
+	Changes		changes = {0};
 	Columns    *moved;
-	Columns    *busy;
-	Columns    *refused;
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -311,15 +280,17 @@ missing_photos_choose_candidate(PG_FUNCTION_ARGS)
 	relink_look_at_places(roots, choice.moves, choice.n);
 	if (!choice.moves[0].good)
 		refuse(&choice, "the file is at its old path, or it can't be told");
-	moved = relink_move_rows(choice.owner, choice.moves, choice.n, &busy, &refused);
-	if (busy->n_rows > 0)
+	changes.owner = choice.owner;
+	moved = moves_columns(CurrentMemoryContext);
+	moves_apply(&changes, relink_good_moves(choice.moves, choice.n), moved);
+	if (changes.busy > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("another session is writing the row of file \"%s\"", choice.file),
 				 errhint("Try again.")));
 	if (moved->n_rows == 0)
 		refuse(&choice, "its row has changed");
-	note_choice(&choice, moved);
+	forget_candidates(&choice);
 	SPI_finish();
 	PG_RETURN_VOID();
 }
