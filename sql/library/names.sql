@@ -62,6 +62,16 @@ AS $$
 			THEN ' AND f.{file.owner} {=} $1::{photo.owner:type}' ELSE '' END,
 		'and_file_is_links', CASE WHEN names ? 'file.owner' AND names ? 'link.owner'
 			THEN ' AND f.{file.owner} {=} l.{link.owner}' ELSE '' END,
+		-- The same of two more aliases: n a photo, k a link.
+		'and_link_is_new', CASE WHEN names ? 'link.owner'
+			THEN ' AND l.{link.owner} {=} n.{photo.owner}' ELSE '' END,
+		'and_file_is_k', CASE WHEN names ? 'file.owner' AND names ? 'link.owner'
+			THEN ' AND f.{file.owner} {=} k.{link.owner}' ELSE '' END,
+		'and_k_of_owner', CASE WHEN names ? 'link.owner'
+			THEN ' AND k.{link.owner} {=} $1::{photo.owner:type}' ELSE '' END,
+		'new_is_content', CASE WHEN names ? 'photo.hash'
+			THEN 'n.{photo.hash}::{file.key:type} {=} f.{file.key}'
+			ELSE 'n.{photo.main} {=} f.{file.key}' END,
 		'folders', CASE
 			WHEN names ? 'owner.folders' THEN 'u.{owner.folders}::pg_catalog.text[]'
 			WHEN names ? 'owner.folder' THEN 'CASE WHEN u.{owner.folder} {<>} '''' '

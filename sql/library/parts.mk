@@ -15,6 +15,7 @@ SQL_LIBRARY = \
 	sql/library/move.sql \
 	sql/library/claimed.sql \
 	sql/library/add.sql \
+	sql/library/reimported.sql \
 	sql/library/job.sql \
 	sql/library/last_import.sql \
 	sql/library/missing.sql \

@@ -17,7 +17,8 @@ AS $$
 					library_schema, 'api_photo', 'api_photo_files', 'photo_id'), 'id'),
 				'owner', 'owner_id', 'main', 'main_file_id', 'video', 'video'),
 				'optional', '{"hash": "image_hash", "removed": "removed",
-				              "trashed": "in_trashcan"}'::jsonb),
+				              "trashed": "in_trashcan", "added": "added_on",
+				              "rating": "rating"}'::jsonb),
 			'file', '{"name": "api_file", "columns": {"key": "hash", "path": "path",
 			          "type": "type", "missing": "missing"}}'::jsonb,
 			'link', '{"name": "api_photo_files",
@@ -45,6 +46,8 @@ AS $$
 		'digest', '{"algorithm": "md5", "length": 32}'::jsonb,
 		'owner_in_key', 33,
 		'deletion', missing_photos.deletion_librephotos(),
+		-- Found again on a photo imported again, a person is no other face of that person.
+		'same_rows', '{"api_face": ["person_id"]}'::jsonb,
 		-- What lies in MEDIA_ROOT under a name made of image_hash.
 		'derived', '{"base": "/protected_media", "patterns": [
 			"thumbnails_big/%s.webp",

@@ -13,7 +13,7 @@ AS $$
 			"owner": {"name": "owners", "columns": {"key": "owner", "folders": "folders"}},
 			"photo": {"name": "photos", "columns": {"key": "id", "owner": "owner",
 			          "main": "main_file", "video": "video", "removed": "removed",
-			          "trashed": "in_trash"}},
+			          "trashed": "in_trash", "added": "added_at"}},
 			"file": {"name": "files", "columns": {"key": "hash", "owner": "owner", "path": "path",
 			         "type": "type", "missing": "missing", "size": "size"}},
 			"link": {"name": "photo_files",
@@ -33,6 +33,7 @@ AS $$
 		"digest": {"algorithm": "md5", "length": 32},
 		"owner_in_key": 33,
 		"makes_photos": true,
+		"same_rows": {"faces": ["person"]},
 		"derived": {"base": "/derived", "patterns": ["thumbnails/%s.webp"]}
 	}'::jsonb || jsonb_build_object('deletion', missing_photos.deletion_standalone())
 $$;

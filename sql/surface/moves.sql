@@ -23,3 +23,12 @@ AS 'MODULE_PATHNAME', 'missing_photos_remap_paths'
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000 ROWS 10000;
 COMMENT ON FUNCTION missing_photos.remap_paths IS
 	'for a folder that moved as a whole: gives an owner''s files below old_prefix their paths below new_prefix where they are found there; by default only shows what it would do (ready, absent, different, unreachable, invalid, readonly, collision)';
+
+CREATE FUNCTION missing_photos.merge_reimported(
+	owner anycompatible, dry_run boolean DEFAULT true,
+	OUT photo text, OUT reimported text, OUT path text, OUT state text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'missing_photos_merge_reimported'
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000 ROWS 100;
+COMMENT ON FUNCTION missing_photos.merge_reimported IS
+	'folds photos that were imported again after their file moved into the ones they were; by default only shows which (ready, ambiguous)';
