@@ -199,3 +199,40 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.taken_paths IS
 	'paths that files can''t take because another file keeps them';
+
+CREATE FUNCTION missing_photos.copies_of(owner text, files text[])
+RETURNS TABLE (ordinal bigint, path text, size bigint, mtime_ns bigint)
+LANGUAGE sql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT gone.ordinal, known.path, known.size, known.mtime_ns
+	  FROM unnest(files) WITH ORDINALITY AS gone (file, ordinal)
+	  JOIN missing_photos.known_copy AS known
+	    ON known.owner = copies_of.owner AND known.file = gone.file
+	 ORDER BY gone.ordinal, known.noted_at DESC, known.path
+$$;
+COMMENT ON FUNCTION missing_photos.copies_of IS
+	'further paths at which these files'' content was found, the latest first';
+
+CREATE FUNCTION missing_photos.owner_of_moves(of_job uuid)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT min(f.owner) FROM missing_photos.finding AS f
+	 WHERE f.job_id = of_job AND f.new_path IS NOT NULL
+$$;
+COMMENT ON FUNCTION missing_photos.owner_of_moves IS 'whose files a job moved; NULL: nobody''s';
+
+CREATE FUNCTION missing_photos.moves_of(of_job uuid, after bigint, most integer)
+RETURNS TABLE (id bigint, photo text, file text, path text, new_path text)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT f.id, f.photo, f.file, f.path, f.new_path
+	  FROM missing_photos.finding AS f
+	 WHERE f.job_id = of_job AND f.new_path IS NOT NULL AND f.path IS NOT NULL AND f.id > after
+	 ORDER BY f.id
+	 LIMIT most
+$$;
+COMMENT ON FUNCTION missing_photos.moves_of IS 'what a job moved, in parts';

@@ -32,3 +32,10 @@ AS 'MODULE_PATHNAME', 'missing_photos_merge_reimported'
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000 ROWS 100;
 COMMENT ON FUNCTION missing_photos.merge_reimported IS
 	'folds photos that were imported again after their file moved into the ones they were; by default only shows which (ready, ambiguous)';
+
+CREATE FUNCTION missing_photos.undo_moves(job_id uuid)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'missing_photos_undo_moves'
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE COST 1000000;
+COMMENT ON FUNCTION missing_photos.undo_moves IS
+	'gives the files that a job moved their old paths back, where they still have those it gave them, and nothing else; returns how many';

@@ -45,7 +45,7 @@ CREATE VIEW missing_photos.application_object AS
 	                        'scan_all', 'undo_scan',
 	                        'job_is_alive', 'seen_roles', 'sees_all_roles', 'job_bar', 'sha1',
 	                        'sibling_paths', 'kinds_of_names', 'remap_paths', 'undo_delete',
-	                        'delete_preview', 'undo_retention', 'merge_reimported')
+	                        'delete_preview', 'undo_retention', 'merge_reimported', 'undo_moves')
 	UNION ALL
 	SELECT 'TABLE', class.oid::regclass::text
 	  FROM pg_catalog.pg_class AS class

@@ -18,6 +18,7 @@
 
 #include "apply.h"
 #include "check_files.h"
+#include "copies.h"
 #include "found.h"
 #include "judge.h"
 #include "learn.h"
@@ -140,6 +141,7 @@ apply_found(Check *check)
 	}
 	restore_ask(restore);
 	restore_read(restore);
+	copies_use(&check->changes, check->roots, &missing);
 	twins_find(&twins, check->roots, &missing);
 	apply_missing(&check->changes, missing);
 	restore_apply(restore);

@@ -7,6 +7,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
+#include "copies.h"
 #include "learn.h"
 #include "library.h"
 #include "reasons.h"
@@ -184,6 +185,7 @@ scan_take_missing(OwnerScan *scan)
 			apply_add_missing(rows, &next.row, &next.judgement);
 	}
 	found_free(second);
+	copies_use(&scan->changes, scan->roots, &rows);
 	twins_find(&scan->twins, scan->roots, &rows);
 	scan_confirm(scan, &rows);
 	apply_missing(&scan->changes, rows);

@@ -46,11 +46,32 @@ SELECT action FROM add_file(1, '/data/a/copy.jpg');
 SELECT path FROM missing_photos.known_copy;
 SELECT path FROM library.files WHERE owner = '1' AND hash = md5('a/one.jpg') || '1';
 
+-- Losing the one that the library names isn't losing the content, as long as a copy is one.
+\! cd $DIR; mv a/one.jpg one.aside; printf edited__ >a/copy.jpg
+SELECT missing, restored FROM scan_missing(1);
+\! cd $DIR; mv one.aside a/one.jpg; cp a/one.jpg a/copy.jpg
+SELECT missing, restored FROM scan_missing(1);
+\! cd $DIR; rm a/one.jpg
+SELECT missing, restored FROM scan_missing(1);
+SELECT path FROM shown WHERE owner = '1' AND path LIKE '%.jpg';
+SELECT path, new_path, old_state, new_state FROM missing_photos.findings WHERE new_path <> '';
+SELECT count(*) FROM missing_photos.known_copy;
+\! cd $DIR; mv a/copy.jpg a/one.jpg
+SELECT action FROM add_file(1, '/data/a/one.jpg');
+\! cd $DIR; cp a/one.jpg a/copy.jpg
+SELECT action FROM add_file(1, '/data/a/copy.jpg');
+\! cd $DIR; rm a/one.jpg
+SELECT path, state FROM check_files((SELECT l.photo FROM library.photo_files AS l WHERE l.file = md5('a/one.jpg') || '1'));
+SELECT path FROM shown WHERE owner = '1' AND path LIKE '%.jpg';
+\! cd $DIR; mv a/copy.jpg a/one.jpg
+SELECT action FROM add_file(1, '/data/a/one.jpg');
+DELETE FROM missing_photos.finding;
+
 -- Moved, and moved after a scan found it missing: albums and the photo's key stay.
 INSERT INTO library.albums (owner, id, kind) VALUES ('1', md5('album')::uuid, 'user');
 INSERT INTO library.album_photos SELECT '1', md5('album')::uuid, id FROM library.photos WHERE owner = '1';
 CREATE TABLE before AS SELECT * FROM library.photos;
-\! cd $DIR; mv a/two.mp4 b/two.mp4; rm a/copy.jpg
+\! cd $DIR; mv a/two.mp4 b/two.mp4
 SELECT action FROM add_file(1, '/data/b/two.mp4');
 \! cd $DIR; mv a/pair.jpg b/pair.jpg; mv a/pair.CR2 b/pair.CR2
 SELECT missing FROM scan_missing(1);

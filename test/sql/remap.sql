@@ -42,6 +42,15 @@ SELECT j.kind, j.state, f.path, f.new_path, f.old_state, f.new_state
  ORDER BY f.path COLLATE "C";
 SELECT missing, restored FROM scan_missing(1);
 
+-- Taken back: the paths, and nothing else; then done again.
+SELECT job_id FROM missing_photos.jobs WHERE kind = 'remap' ORDER BY started_at DESC LIMIT 1 \gset
+SELECT missing_photos.undo_moves(:'job_id');
+SELECT missing_photos.undo_moves(:'job_id');
+SELECT * FROM paths WHERE owner = '1';
+SELECT count(*) FROM remap('/data/a/b', '/data/new', 'false');
+SELECT missing_photos.undo_moves(gen_random_uuid());
+SELECT missing_photos.undo_moves(NULL);
+
 -- Into itself and out again: files that wait for each other's paths.
 \! cd $DIR; mkdir -p a/a/a; printf a/1.jpg >a/a/1.jpg; mv a/bc a/a/bc; printf twin >a/1.jpg
 INSERT INTO library.files (owner, hash, path) VALUES ('1', md5('twin') || '1', '/data/a/a/1.jpg');

@@ -182,6 +182,7 @@ sub matrix
         [ q(SELECT missing_photos.sha1('x')), qw(ok - ok ok -) ],
         [ q(SELECT missing_photos.sibling_paths('a.jpg')), qw(ok - ok ok -) ],
         [ 'SELECT missing_photos.kinds_of_names()', qw(ok - ok ok -) ],
+        [ 'SELECT missing_photos.undo_moves(gen_random_uuid())', qw(P0002 - P0002 P0002 -) ],
         [ 'SELECT missing_photos.merge_reimported(2, false)', qw(ok - ok ok -) ],
         [ 'SELECT missing_photos.merge_reimported(1)', qw(ok - ok P0002 -) ],
         [ q(SELECT missing_photos.remap_paths(2, '/data/2', '/data/3')), qw(ok - ok ok -) ],
