@@ -4,6 +4,7 @@
  * A map of src/extension, from the functions people call down to the process that reads the disk:
  *
  *   scan.c  check_files.c  file_hash.c  file_hashes.c  add_root.c    the verbs, one file each
+ *   add_file.c  remap.c  merge.c  undo_moves.c    those about files that moved
  *   job_verbs.c            what people do with a job: approve, cancel
  *   delete.c  delete_steps.c  delete_batches.c    deleting what is missing: the verbs, their steps
  *   derived.c              files made of photos, queued with them
@@ -11,6 +12,8 @@
  *   scan_steps.c  scan_guard.c   the steps of a scan; what may hold it
  *   job.c  owner_lock.c    running steps with commits, the job's row; one job per owner
  *   learn.c  folders.c     what healthy files look like, noted for later, and where any are new
+ *   remap_look.c           looks for files at the places they may have moved to
+ *   copies.c  moves.c      further copies of missing files; new paths, brought into the library
  *   restore.c  renew.c     whether a file that is back, or a root that changed, is believed
  *   twins.c                missing files that were probably renamed
  *   apply.c                brings the library in line with what was judged, batch by batch
@@ -22,6 +25,7 @@
  *   found.c  file_row.c    judged rows set aside; one row
  *   roots.c  root_facts.c  which folder a path belongs to, and whether that is what it was
  *   digest.c  reasons.c    files' contents; verdicts in words
+ *   result_set.c  sha1.c   many rows as a result; a digest the server lacks
  *   sql_calls.c  columns.c  owner_rights.c    SQL, arrays for it, acting as the extension's owner
  *   probe_client.c         requests and answers, deadlines, cancel
  *   probe_messages.c  probe_terms.c    whole messages; what the probe was told
