@@ -10,4 +10,5 @@ SQL_SURFACE = \
 	sql/surface/deletion.sql \
 	sql/surface/derived.sql \
 	sql/surface/jobs.sql \
+	sql/surface/report.sql \
 	sql/surface/privileges.sql

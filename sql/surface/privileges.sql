@@ -37,7 +37,8 @@ CREATE VIEW missing_photos.application_object AS
 	    ON extension.oid = member.refobjid AND extension.extname = 'missing_photos'
 	 WHERE space.nspname <> 'missing_photos'
 	    OR proc.proname LIKE 'library\_%'
-	    OR proc.proname IN ('check_library', 'paths_of', 'media_is_gone', 'media_error_of',
+	    OR proc.proname ^@ 'report'
+	    OR proc.proname IN ('html', 'folder_of', 'check_library', 'paths_of', 'media_is_gone', 'media_error_of',
 	                        'counts', 'flagged_files', 'sees_pair', 'seen_owners', 'files_below',
 	                        'stats_of', 'approve_job', 'cancel_job', 'resume_job',
 	                        'choose_candidate',
