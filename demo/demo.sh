@@ -104,4 +104,21 @@ run mv "$server/unplugged" "$usb"
 show "$scan"
 show "$counts"
 
+say "A folder is renamed. Its files are known by what they are; none has to be read, albums stay."
+run mv "$disk/2024/birthday" "$disk/2024/anna"
+show "SELECT files_seen, candidates, relinked, ambiguous, hashed_files FROM relink_missing(42);"
+show "SELECT path FROM api_file WHERE path LIKE '/data/2024/%' ORDER BY path;"
+
+say "Two photos are deleted for good. What would it take to remove them from the library, too?"
+run rm "$disk/2023/holiday/IMG_01.jpg" "$disk/2023/holiday/IMG_02.jpg"
+show "$scan"
+show "SELECT * FROM missing_photos.delete_preview(42);"
+show "SELECT jsonb_pretty(delete_missing(42) - 'job_id') AS delete_missing;"
+show "SELECT count(*) AS photos FROM api_photo;"
+
+say "On second thoughts: all of it is put back."
+show "SELECT u.relation, u.outcome, u.rows
+  FROM missing_photos.archives AS a, missing_photos.undo_delete(a.job_id) AS u;"
+show "SELECT count(*) AS photos FROM api_photo;"
+
 say "That was all; server and files are removed again."
