@@ -1,12 +1,15 @@
 /*
  * digest_many.c: a file in each lane, part after part, until it held still or changed too often.
+ *
+ * While files aren't in the page cache, some wait, open and asked of the disk, before they get a
+ * lane: else every lane would wait for the first bytes of each file in turn.
  */
 #include <string.h>
 #include <unistd.h>
 
 #include "digest_many.h"
 
-/* The file of a lane. */
+/* The file of a lane, or one that waits for it. */
 typedef struct Place
 {
 	MpDigest   *digest;			/* NULL: no file */
@@ -20,11 +23,14 @@ typedef struct Many
 	const MpFiles *files;
 	uint8_t		parts;
 	Place		places[MP_MOST_LANES];
+	Place		waiting[MP_FILES_AHEAD];	/* a ring */
+	uint32_t	first;
+	uint32_t	n_waiting;
 } Many;
 
-/* Takes the next file that can be opened; false when there is none. */
+/* Opens the next file that can be opened; false when there is none. */
 static bool
-take_file(Many *many, Place *place)
+open_file(Many *many, Place *place)
 {
 	int			handle;
 
@@ -42,6 +48,28 @@ take_file(Many *many, Place *place)
 	}
 	place->digest = NULL;
 	return false;
+}
+
+/* Takes the file that waits longest, or else the next one; false when there is none. */
+static bool
+take_file(Many *many, Place *place)
+{
+	bool		more = true;
+
+	if (many->n_waiting > 0)
+	{
+		*place = many->waiting[many->first];
+		many->first = (many->first + 1) % MP_FILES_AHEAD;
+		many->n_waiting--;
+	}
+	else if (!open_file(many, place))
+		return false;
+	while (more && place->content.was_cold && many->n_waiting < MP_FILES_AHEAD)
+	{
+		more = open_file(many, &many->waiting[(many->first + many->n_waiting) % MP_FILES_AHEAD]);
+		many->n_waiting += more;
+	}
+	return true;
 }
 
 static bool

@@ -7,6 +7,11 @@
 #include "digest.h"
 #include "md5_feed.h"
 
+enum
+{
+	MP_FILES_AHEAD = 16			/* open at most besides those in lanes */
+};
+
 /* Where the files come from. */
 typedef struct MpFiles
 {

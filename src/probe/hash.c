@@ -11,7 +11,9 @@
 
 enum
 {
-	WORTHWHILE = 3				/* lanes: two are no faster than one file after the other */
+	WORTHWHILE = 3,				/* lanes: two are no faster than one file after the other */
+	STREAMS_PER_PROCESSOR = 4,
+	ENOUGH_DESCRIPTORS = 8192
 };
 
 static bool forced;
@@ -117,43 +119,76 @@ compare_sizes(const void *a, const void *b)
 	return one < two ? 1 : one > two ? -1 : 0;
 }
 
-/* How many files may be open at once; the look-ups and the rest of the probe need some, too. */
+/*
+ * How many files the streams may have open; the look-ups and the rest of the probe need some, too.
+ * Most systems begin with a limit of 1024 that everybody may raise.
+ */
 static uint32_t
 open_at_most(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > 4096)
-		return 1024;
-	return (uint32_t) limit.rlim_cur / 4;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 256;
+	if (limit.rlim_cur < ENOUGH_DESCRIPTORS && limit.rlim_cur < limit.rlim_max)
+	{
+		limit.rlim_cur = limit.rlim_max < ENOUGH_DESCRIPTORS ? limit.rlim_max : ENOUGH_DESCRIPTORS;
+		setrlimit(RLIMIT_NOFILE, &limit);
+		getrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return (uint32_t) (limit.rlim_cur < ENOUGH_DESCRIPTORS ? limit.rlim_cur : ENOUGH_DESCRIPTORS) / 2;
 }
 
-uint32_t
-mp_hash_plan(MpHash *hash, uint32_t threads)
+/* Files to be read, the largest first. */
+static void
+put_in_order(MpHash *hash)
 {
-	long		online = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t	streams = online > 0 && (uint32_t) online < threads ? (uint32_t) online : threads;
-	uint32_t	share;
-
 	for (uint32_t i = 0; goes_on(hash) && i < hash->request->paths.n; i++)
 	{
 		if (hash->files[i].digest.judgement.verdict == MP_PRESENT)
 			hash->order[hash->n_order++] = &hash->files[i];
 	}
-	if (hash->n_order == 0)
-		return 0;
 	qsort(hash->order, hash->n_order, sizeof(*hash->order), compare_sizes);
+}
+
+/*
+ * A stream for each processor; more, for the disk's sake, where there are files to fill the lanes
+ * of all.
+ */
+static uint32_t
+count_streams(uint32_t files, uint32_t lanes, uint32_t threads)
+{
+	long		online = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t	processors = online > 0 ? (uint32_t) online : 1;
+	uint32_t	streams = files / lanes > processors ? files / lanes : processors;
+
+	if (streams > STREAMS_PER_PROCESSOR * processors)
+		streams = STREAMS_PER_PROCESSOR * processors;
+	return streams < threads ? streams : threads;
+}
+
+uint32_t
+mp_hash_plan(MpHash *hash, uint32_t threads)
+{
+	uint32_t	streams;
+	uint32_t	open_files;
+
+	if (!goes_on(hash) || hash->request->paths.n == 0)
+		return 0;
+	put_in_order(hash);
 	hash->way = choose_way(hash->request);
-	share = (hash->n_order + streams - 1) / streams;
-	if (share > open_at_most() / streams)
-		share = open_at_most() / streams;
-	if (hash->way == NULL || share < WORTHWHILE)
+	if (hash->way != NULL)
 	{
+		streams = count_streams(hash->n_order, hash->way->lanes, threads);
+		open_files = open_at_most() / streams;
+		hash->at_a_time = (hash->n_order + streams - 1) / streams;
+		if (hash->at_a_time + MP_FILES_AHEAD > open_files)
+			hash->at_a_time = open_files > MP_FILES_AHEAD ? open_files - MP_FILES_AHEAD : 0;
+		if (hash->at_a_time >= WORTHWHILE)
+			return streams;
 		hash->way = NULL;
-		return threads < hash->n_order ? threads : hash->n_order;
 	}
-	hash->at_a_time = share < hash->way->lanes ? share : hash->way->lanes;
-	return streams;
+	return threads < hash->n_order ? threads : hash->n_order;
 }
 
 /* For a stream: the next file that there is. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../../src/probe/hash.h"
@@ -181,6 +182,79 @@ test_sets(const char *way)
 	is(bad, 0, "%s: %d sets of files", way, sets);
 }
 
+/* Puts a sample out of the page cache. */
+static void
+cool(const Sample *sample)
+{
+	int			fd = open(fixture_path(root, sample->name), O_RDONLY);
+
+	if (fd < 0 || fsync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
+		bail("posix_fadvise");
+	close(fd);
+}
+
+static void
+warm(const Sample *sample)
+{
+	int			fd = open(fixture_path(root, sample->name), O_RDONLY);
+
+	if (fd < 0 || read(fd, content, 1024 * 1024) != (ssize_t) sample->size)
+		bail("read");
+	close(fd);
+}
+
+static bool
+is_warm(const Sample *sample)
+{
+	int			fd = open(fixture_path(root, sample->name), O_RDONLY);
+	char		byte;
+	struct iovec to = {&byte, 1};
+	bool		warm = preadv2(fd, &to, 1, (off_t) sample->size / 2, RWF_NOWAIT) == 1;
+
+	close(fd);
+	return warm;
+}
+
+/* What was in the page cache stays there, what wasn't leaves it again; right digests all the same. */
+static void
+test_cache(const char *way)
+{
+	const Sample *samples[POOL - EACH_LENGTH];
+	size_t		n = POOL - EACH_LENGTH;
+	size_t		kept = 0;
+	size_t		left = 0;
+
+	cool(&pool[EACH_LENGTH]);
+	if (is_warm(&pool[EACH_LENGTH]))
+	{
+		skip("the file system can't forget, or can't tell", "%s: the page cache", way);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		samples[i] = &pool[EACH_LENGTH + i];
+	for (size_t i = 0; i < n; i++)
+	{
+		if (i % 2 == 1)
+			warm(samples[i]);
+		else
+			cool(samples[i]);
+	}
+	is((long long) wrong_answers(samples, n, MP_WHOLE | MP_ENDS, 2), 0,
+	   "%s: files of which half aren't in the page cache", way);
+	for (size_t i = 0; i < n; i++)
+	{
+		if (i % 2 == 1)
+			kept += is_warm(samples[i]);
+		else
+			left += is_warm(samples[i]);
+	}
+	is((long long) left, 0, "%s: those aren't there afterwards", way);
+	is((long long) kept, (long long) n / 2, "%s: the others are", way);
+	for (size_t i = 0; i < n; i++)
+		cool(samples[i]);
+	is((long long) wrong_answers(samples, n, MP_WHOLE, 1), 0, "%s: none is in the page cache", way);
+}
+
 typedef struct Scribbler
 {
 	char	   *path;
@@ -266,6 +340,7 @@ main(void)
 		mp_hash_force_way(way);
 		test_lengths(name);
 		test_sets(name);
+		test_cache(name);
 		test_change(name);
 		if (way != NULL)
 			test_that_it_shows(way);
