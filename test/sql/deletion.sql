@@ -44,7 +44,6 @@ CREATE TABLE no_key (photo text REFERENCES "select", note text);
 CREATE TABLE parts (id int, photo text REFERENCES "select" ON DELETE CASCADE, PRIMARY KEY (id)) PARTITION BY RANGE (id);
 CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (10);
 CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (10) TO (100);
-ALTER TABLE parts_high ADD COLUMN IF NOT EXISTS id int;
 CREATE TABLE of_parts (id int PRIMARY KEY, part int REFERENCES parts ON DELETE CASCADE);
 CREATE TABLE base (id int PRIMARY KEY, photo text REFERENCES "select" ON DELETE CASCADE);
 CREATE TABLE inherits (more text) INHERITS (base);
