@@ -27,30 +27,28 @@ AS $$
 DECLARE
 	base text := quote_nullable(names #>> '{derived,base}');
 	hashed boolean := names ? 'derived_photo.hash';
-	patterns text := (
-		SELECT string_agg(quote_literal(pattern), ', ')
-		  FROM jsonb_array_elements_text(names #> '{derived,patterns}') AS pattern);
 	named text;
 	used text;
 BEGIN
+	-- One pass over each table, whatever the number of its columns.
 	SELECT string_agg(format($q$
-		SELECT d.{%1$s.photo}::pg_catalog.text AS photo, d.{%1$s.%2$s}::pg_catalog.text AS name,
-		       NULL::pg_catalog.text AS hash
+		SELECT d.{%1$s.photo}::pg_catalog.text AS photo, v.name, v.hash
 		  FROM {%1$s} AS d
-		 WHERE d.{%1$s.photo} {=} ANY ($1::{%1$s.photo:type}[]) AND d.{%1$s.%2$s} {<>} ''$q$,
-	           c.role, c.col), ' UNION ALL ')
+		 CROSS JOIN LATERAL (VALUES %2$s) AS v(name, hash)
+		 WHERE d.{%1$s.photo} {=} ANY ($1::{%1$s.photo:type}[]) AND v.name {<>} ''$q$,
+	           c.role, c.made), ' UNION ALL ')
 	  INTO named
-	  FROM missing_photos.derived_columns(names) AS c
-	 WHERE names ? (c.role || '.photo');
-	IF hashed AND patterns IS NOT NULL THEN
-		named := concat_ws(' UNION ALL ', named, format($q$
-		SELECT d.{derived_photo.photo}::pg_catalog.text,
-		       pg_catalog.replace(pattern, '%%s', d.{derived_photo.hash}::pg_catalog.text),
-		       d.{derived_photo.hash}::pg_catalog.text
-		  FROM {derived_photo} AS d
-		 CROSS JOIN pg_catalog.unnest(ARRAY[%s]::pg_catalog.text[]) AS p(pattern)
-		 WHERE d.{derived_photo.photo} {=} ANY ($1::{derived_photo.photo:type}[])$q$, patterns));
-	END IF;
+	  FROM (SELECT one.role, string_agg(one.made, ', ') AS made
+	          FROM (SELECT role, format('(d.{%s.%s}::pg_catalog.text, NULL::pg_catalog.text)', role, col)
+	                  FROM missing_photos.derived_columns(names)
+	                UNION ALL
+	                SELECT 'derived_photo', format('(pg_catalog.replace(%L, ''%%s'', '
+	                       || 'd.{derived_photo.hash}::pg_catalog.text), '
+	                       || 'd.{derived_photo.hash}::pg_catalog.text)', pattern)
+	                  FROM jsonb_array_elements_text(names #> '{derived,patterns}') AS pattern
+	                 WHERE hashed) AS one (role, made)
+	         WHERE names ? (one.role || '.photo')
+	         GROUP BY one.role) AS c;
 	SELECT string_agg(format($q$
 		SELECT n.path FROM names AS n
 		  JOIN {%1$s} AS d ON d.{%1$s.%2$s} {=} n.name::{%1$s.%2$s:type}$q$,

@@ -29,19 +29,25 @@ require_arguments(FunctionCallInfo fcinfo)
 							 "without it, such as the place of a disk that isn't mounted, is left alone.")));
 }
 
-/* A library root that is out of reach is known by its path alone. */
-static void
-refuse_library_root(const RootFacts *facts, const char *server_path, const char *root)
+/* A root that is out of reach is known by its path alone. */
+static bool
+overlaps(const RootFacts *facts, const char *server_path, const char *root)
 {
 	RootFacts	theirs = {0};
 	bool		there = root_ask(root, NULL, &theirs) && theirs.report.verdict == MP_PRESENT;
 	const char *folder = there ? theirs.canonical : root;
 	const char *ours = there ? facts->canonical : server_path;
 
-	if (root_lies_within(ours, folder) || root_lies_within(folder, ours))
+	return root_lies_within(ours, folder) || root_lies_within(folder, ours);
+}
+
+static void
+refuse_library_root(const RootFacts *facts, const char *server_path, const char *root)
+{
+	if (overlaps(facts, server_path, root))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("derived root \"%s\" overlaps the library's root \"%s\"", ours, folder),
+				 errmsg("derived root \"%s\" overlaps the library's root \"%s\"", server_path, root),
 				 errhint("Register the folder that holds nothing but what the application made itself, "
 						 "such as its thumbnails.")));
 }
@@ -60,6 +66,28 @@ refuse_library_roots(const RootFacts *facts, const char *server_path)
 		roots[i] = result_text(i, 1);
 	for (uint64 i = 0; i < n; i++)
 		refuse_library_root(facts, server_path, roots[i]);
+}
+
+/* The other way round, for add_root. */
+void
+root_refuse_derived_roots(const RootFacts *facts, const char *server_path)
+{
+	Arguments	none = {0};
+	uint64		n;
+	char	  **roots;
+
+	call_as_owner("SELECT server_path FROM missing_photos.derived_root ORDER BY 1", &none);
+	n = SPI_processed;
+	roots = palloc((n + 1) * sizeof(char *));
+	for (uint64 i = 0; i < n; i++)
+		roots[i] = result_text(i, 1);
+	for (uint64 i = 0; i < n; i++)
+		if (overlaps(facts, server_path, roots[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("root \"%s\" overlaps the derived root \"%s\"", server_path, roots[i]),
+					 errdetail("Files below a derived root may be removed."),
+					 errhint("missing_photos.remove_derived_root(app_path) forgets it.")));
 }
 
 Datum

@@ -166,6 +166,7 @@ register_root(const char *app_path, const char *server_path, const char *marker)
 	probe_confine(0, NULL);
 	root_ask_facts(server_path, marker, &facts);
 	root_refuse_server_files(&facts);
+	root_refuse_derived_roots(&facts, server_path);
 	store_root(app_path, server_path, marker, &facts);
 }
 

@@ -21,4 +21,7 @@ extern bool root_lies_within(const char *path, const char *folder);
 /* An error when a root overlaps the data directory or a tablespace.  Needs an SPI connection. */
 extern void root_refuse_server_files(const RootFacts *facts);
 
+/* The same for a derived root (add_derived_root.c). */
+extern void root_refuse_derived_roots(const RootFacts *facts, const char *server_path);
+
 #endif							/* MISSING_PHOTOS_ADD_ROOT_H */

@@ -16,6 +16,7 @@
 
 #include "delete.h"
 #include "library.h"
+#include "reasons.h"
 #include "settings.h"
 #include "sql_calls.h"
 
@@ -328,6 +329,25 @@ weigh(OwnerDeletion *d)
 					 DatumGetCString(DirectFunctionCall1(uuid_out, d->job.id)))));
 }
 
+/* A person approved of these photos: they wait for the root rather than be forgotten. */
+static void
+require_roots(OwnerDeletion *d)
+{
+	for (int i = 0; i < d->roots->n && d->approved && d->in_doubt > 0; i++)
+	{
+		const Root *root = &d->roots->roots[i];
+
+		if (root->verdict == MP_PRESENT)
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_IO_ERROR),
+				 errmsg("the files below \"%s\" could not be looked at again: %s", root->name,
+						reason_text(root->reason, root->err)),
+				 errdetail("Nothing was deleted; the job is still held."),
+				 errhint("Approve it again when the root is back.")));
+	}
+}
+
 void
 delete_list_photos(OwnerDeletion *d)
 {
@@ -343,6 +363,7 @@ delete_list_photos(OwnerDeletion *d)
 				   " WHERE m.photo OPERATOR(pg_catalog.=) ANY ($2)" :
 				   "SELECT m.photo FROM missing_photos.library_missing_photos($1) AS m", &a);
 	load_candidates(d, &d->photos, true);
+	require_roots(d);
 	drop_young(d, "photo", &d->photos);
 	weigh(d);
 }

@@ -179,6 +179,25 @@ rename_unless_taken(int folder, const char *from, const char *to)
 	return unlinkat(folder, from, 0) == 0 ? 0 : errno;
 }
 
+/* Whether what was renamed is what was looked at; if not, it gets its name back. */
+static void
+check_aside(Folder *folder, MpRemoval *removal, const struct statx *before)
+{
+	struct statx after;
+	int			err = mp_stat_name(folder->fd, removal->aside.data, &after);
+	int			back;
+
+	if (err == 0 && is_same_file(before, &after))
+	{
+		conclude(removal, MP_DONE, 0);
+		return;
+	}
+	back = rename_unless_taken(folder->fd, removal->aside.data, removal->name.data);
+	if (err == 0)
+		err = back;
+	conclude(removal, err == 0 ? MP_OTHER_FILE : MP_OUT_OF_REACH, err);
+}
+
 static void
 set_aside(Folder *folder, MpRemoval *removal)
 {
@@ -205,14 +224,7 @@ set_aside(Folder *folder, MpRemoval *removal)
 	else
 	{
 		folder->changed = true;
-		err = mp_stat_name(folder->fd, removal->aside.data, &after);
-		if (err == 0 && is_same_file(&before, &after))
-			conclude(removal, MP_DONE, 0);
-		else
-		{
-			err = rename_unless_taken(folder->fd, removal->aside.data, removal->name.data);
-			conclude(removal, err == 0 ? MP_OTHER_FILE : MP_OUT_OF_REACH, err);
-		}
+		check_aside(folder, removal, &before);
 	}
 }
 

@@ -108,6 +108,8 @@ sub add_derived_root
     like(error_of("$add '" . $node->basedir . "/link', '.derived')"), qr/^22023: .*overlaps/,
         'nor by another name');
     sql("$add '$media', '.derived')");
+    like(error_of("SELECT missing_photos.add_root('/elsewhere', '$media/faces')"),
+        qr/^22023: .*overlaps the derived root/, 'no library root below it from now on');
     is(sql('SELECT app_path, server_path, marker, deletions FROM missing_photos.derived_roots'),
         "/protected_media|$media|.derived|0", 'a derived root');
 }

@@ -148,6 +148,13 @@ sub approval
     is(sql("SELECT state FROM missing_photos.jobs WHERE job_id = '$job'"), 'cancelled', 'cancelled');
     nothing_deleted('cancelled');
     $job = delete_missing(\@tight)->{job_id};
+    rename("$library->{disk}/data", "$library->{disk}/away");
+    my (undef, undef, $error) = $node->psql($library->{database},
+        "\\set VERBOSITY verbose\nSELECT missing_photos.approve_job('$job')");
+    like($error, qr/58030: the files below .* could not be looked at again/, 'approved in an outage');
+    rename("$library->{disk}/away", "$library->{disk}/data");
+    is(sql("SELECT state || ' ' || suspects FROM missing_photos.jobs WHERE job_id = '$job'"),
+        'held 8', 'it stays held');
     my ($late) = $library->lose('owner = 2 AND n = 11');
     my ($back) = $library->column('SELECT path FROM t.map WHERE owner = 2 AND n = 1');
     $library->scan(2);

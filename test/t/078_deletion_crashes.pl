@@ -10,6 +10,7 @@ use MissingPhotos::Privileged;
 use File::Path qw(make_path);
 use POSIX ();
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use MissingPhotos::Sample;
@@ -119,6 +120,9 @@ sub statement
     return $job eq '' ? '' : "$off SELECT missing_photos.undo_delete('$job')";
 }
 
+# How often the server has come up.
+sub starts { return scalar(() = slurp_file($node->logfile) =~ /ready to accept connections/g); }
+
 sub kill_backend { my ($session) = @_; kill 'KILL', $session->pid; }
 
 sub kill_server
@@ -131,12 +135,13 @@ sub kill_server
 
 sub come_up
 {
+    my ($before) = @_;
     if (!defined $node->{_pid})
     {
         unlink $node->data_dir . '/postmaster.pid', glob($node->host . '/.s.PGSQL.*');
         $node->start;
     }
-    return wait_for(30, sub { ($node->psql('library', 'SELECT 1'))[0] == 0 });
+    return wait_for(60, sub { starts() > $before });
 }
 
 # What must hold when all that was begun has been ended.
@@ -148,7 +153,7 @@ sub check
                        AND ((SELECT count(*) FROM api_albumuser_photos WHERE photo_id = image_hash) <> 1
                             OR (SELECT count(*) FROM api_face WHERE photo_id = image_hash) <> 1)");
     my @bare = grep { !-e thumbnail($_) || !-e crop($_) } @live;
-    diag("live without its thumbnail: $_") for @bare;
+    note("live without its thumbnail: $_") for @bare;
     $violations{thumbnail} += @bare;
     $violations{half} += $half;
     $violations{orphan} += sql(q(SELECT count(*) FROM missing_photos.deletion WHERE state <> 'queued'))
@@ -171,18 +176,18 @@ sub campaign
         my $statement = statement($act) or next;
         my $session = MissingPhotos::Session->new($node, 'library');
         my $writer = in_background(sub { writer(time + 1) });
-        my $start = time;
         $session->send($statement);
         sleep $seconds{$act} * rand;
-        my $ended = $session->{out} =~ /mark_/;
+        my $starts = starts();
         $kill->($session);
         eval { $session->close };
         waitpid($writer, 0);
-        come_up() or BAIL_OUT('the server doesn\'t come up again');
+        come_up($starts) or BAIL_OUT('the server doesn\'t come up again');
         $killed{$act}++;
         # What was begun is ended.
         my $again = statement($act);
-        ($start, my $quiet) = (time, $again eq '' ? 1 : sql($again));
+        my $start = time;
+        sql($again) if $again ne '';
         $seconds{$act} = 0.7 * $seconds{$act} + 0.3 * 1.2 * (time - $start);
         sql('CALL missing_photos.drain_deletions()');
         check();
@@ -243,7 +248,8 @@ sub crash_after_drain
             COMMIT));
         unlink map { (thumbnail($_), crop($_)) } @hashes;
     }
+    my $starts = starts();
     kill_server();
     eval { $session->close };
-    come_up();
+    come_up($starts);
 }

@@ -24,13 +24,13 @@ enum
 {
 	MALLOC, CALLOC, REALLOC, STRDUP, OPEN, OPENAT, CLOSE, READ, PREAD, WRITE, RECV, SEND, POLL, STATX,
 	FSTAT, FSTATFS, READLINK, READLINKAT, FCNTL, EVENTFD, THREAD, OPENAT2, GETDENTS, LISTMOUNT,
-	STATMOUNT, LANDLOCK, DIGEST_NEW, DIGEST_INIT, DIGEST_UPDATE, DIGEST_FINAL
+	STATMOUNT, LANDLOCK, RENAME, FSYNC, DIGEST_NEW, DIGEST_INIT, DIGEST_UPDATE, DIGEST_FINAL
 };
 
 const char *const faulty_kinds[] = {
 	"malloc", "calloc", "realloc", "strdup", "open", "openat", "close", "read", "pread", "write", "recv",
 	"send", "poll", "statx", "fstat", "fstatfs", "readlink", "readlinkat", "fcntl", "eventfd",
-	"pthread_create", "openat2", "getdents64", "listmount", "statmount", "landlock",
+	"pthread_create", "openat2", "getdents64", "listmount", "statmount", "landlock", "renameat2", "fsync",
 	"EVP_MD_CTX_new", "EVP_DigestInit_ex", "EVP_DigestUpdate", "EVP_DigestFinal_ex", NULL
 };
 
@@ -114,6 +114,9 @@ WRAP(int, fstatfs, (int fd, struct statfs *fs), (fd, fs), FSTATFS, -1)
 WRAP(ssize_t, readlink, (const char *path, char *to, size_t n), (path, to, n), READLINK, -1)
 WRAP(ssize_t, readlinkat, (int fd, const char *path, char *to, size_t n), (fd, path, to, n),
 	 READLINKAT, -1)
+WRAP(int, renameat2, (int from, const char *name, int to, const char *other, unsigned int flags),
+	 (from, name, to, other, flags), RENAME, -1)
+WRAP(int, fsync, (int fd), (fd), FSYNC, -1)
 WRAP(int, eventfd, (unsigned int value, int flags), (value, flags), EVENTFD, -1)
 WRAP(int, pthread_create, (pthread_t *thread, const pthread_attr_t *attributes,
 						   void *(*start) (void *), void *argument),

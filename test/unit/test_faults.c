@@ -27,7 +27,7 @@
 
 enum
 {
-	REQUESTS = 7,				/* HELLO among them */
+	REQUESTS = 10,				/* HELLO among them */
 	MOST_CALLS = 2000,
 	ANSWER_MS = 10000
 };
@@ -68,6 +68,8 @@ make_tree(void)
 	fixture_file(root, ".library", "");
 	fixture_mkdir(root, "album");
 	fixture_mkdir(root, "album/deep");
+	fixture_mkdir(root, "thumbs");
+	fixture_file(root, "thumbs/t.webp", "content");
 	for (char c = 'a'; c <= 'h'; c++)
 	{
 		snprintf(name, sizeof(name), "album/%c.jpg", c);
@@ -126,6 +128,14 @@ ask_for_everything(Client *client)
 	ask_discover(&ask, root, "*.gone", ".nomedia", "album");
 	ask_end(&ask, 8);
 	client_send_message(client, &ask.w);
+	/* The first request's answer is waited for nowhere: there is one worker. */
+	for (uint8_t act = MP_SET_ASIDE; act <= MP_PUT_BACK; act++)
+	{
+		ask_remove(&ask, root, ".library", act, 1);
+		ask_removal(&ask, "thumbs", "t.webp", ".aside", MP_OLDER, 0, INT64_MAX);
+		ask_end(&ask, 8 + act);
+		client_send_message(client, &ask.w);
+	}
 }
 
 /* The entries of the CHECK above that are there: all but these. */
@@ -225,6 +235,36 @@ judge_discovered(MpReader *r)
 		complain("a folder's names go missing", (int) n);
 }
 
+/* A file is set aside or not, and put back or not; it is never taken for another, nor for none. */
+static void
+judge_remove(MpReader *r, uint64_t id)
+{
+	int			outcome;
+
+	if (mp_read_count(r, 3) != 1)
+	{
+		complain("not one outcome", (int) id);
+		return;
+	}
+	outcome = mp_read_u8(r);
+	if (outcome != MP_DONE && outcome != MP_OUT_OF_REACH &&
+		!(id == 8 + MP_PUT_BACK && outcome == MP_ABSENT))
+		complain("a derived file is called something else", outcome);
+}
+
+/* Whatever failed, the file is still there, under one name. */
+static void
+judge_removed(void)
+{
+	bool		here = access(fixture_path(root, "thumbs/t.webp"), F_OK) == 0;
+	bool		aside = access(fixture_path(root, "thumbs/.aside"), F_OK) == 0;
+
+	if (here == aside)
+		complain("a derived file is gone, or there twice", here);
+	if (aside)
+		rename(fixture_path(root, "thumbs/.aside"), fixture_path(root, "thumbs/t.webp"));
+}
+
 static void
 judge(const Message *message)
 {
@@ -250,6 +290,8 @@ judge(const Message *message)
 		judge_hash(&r, message->header.request);
 	else if (message->header.type == MP_DISCOVER)
 		judge_discovered(&r);
+	else if (message->header.type == MP_REMOVE)
+		judge_remove(&r, message->header.request);
 	else if (message->header.type == MP_LIST)
 	{
 		verdict = mp_read_u8(&r);
@@ -297,7 +339,7 @@ greet(Client *client)
 	mp_write_u32(&w, 1);
 	mp_write_u32(&w, 1);
 	mp_write_str(&w, root, strlen(root));
-	mp_write_u8(&w, 0);
+	mp_write_u8(&w, 1);
 	client_send_message(client, &w);
 }
 
@@ -335,6 +377,7 @@ run_once(void)
 	}
 	client_close(&client);
 	status = client_wait(&client, ANSWER_MS);
+	judge_removed();
 	if (status < 0)
 	{
 		complain("it doesn't end", status);

@@ -41,6 +41,48 @@ opening(const char *path, int flags)
 	return 0;
 }
 
+/* The same with the right to remove files: what a drainer's probe can do, and no more. */
+static int
+removing_child(int abi)
+{
+	MpStr		paths[] = {string(root)};
+	int			broken = 0;
+
+	if (mp_landlock_confine(paths, 1, true) != abi)
+		return 1;
+	if (rename(fixture_path(root, "goes.webp"), fixture_path(root, ".aside")) != 0 ||
+		unlink(fixture_path(root, ".aside")) != 0)
+		broken |= 2;
+	if (opening(fixture_path(root, "a.jpg"), O_WRONLY) != EACCES ||
+		(abi >= 3 && truncate(fixture_path(root, "a.jpg"), 0) == 0) ||
+		mkdir(fixture_path(root, "folder"), 0700) == 0 ||
+		symlink("x", fixture_path(root, "link")) == 0)
+		broken |= 4;
+	if (unlink(fixture_path(top, "outside.jpg")) == 0 ||
+		rename(fixture_path(root, "a.jpg"), fixture_path(top, "stolen.jpg")) == 0 ||
+		rename(fixture_path(top, "outside.jpg"), fixture_path(root, "b.jpg")) == 0)
+		broken |= 8;
+	return broken;
+}
+
+static void
+test_removing(int abi)
+{
+	int			status;
+	pid_t		pid;
+
+	fixture_file(root, "goes.webp", "x");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(removing_child(abi));
+	waitpid(pid, &status, 0);
+	status = WEXITSTATUS(status);
+	ok((status & 3) == 0, "one that may remove files renames and removes them below its root");
+	ok((status & 4) == 0, "it writes into none, and makes neither folders nor links");
+	ok((status & 8) == 0, "and elsewhere it removes nothing");
+}
+
 /* Runs in a child that has confined itself to the root; each bit is a promise broken. */
 static int
 confined_child(int abi)
@@ -249,6 +291,7 @@ main(void)
 	root = fixture_path(top, "root");
 	fixture_file(root, "a.jpg", "a");
 	test_rights(abi);
+	test_removing(abi);
 	test_probe(abi);
 	test_mounted_anew();
 	test_dead();
