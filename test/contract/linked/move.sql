@@ -118,7 +118,7 @@ SELECT t.other(format('INSERT INTO {file} ({file.key}, {file.path}, {file.type},
 	CASE WHEN current_schema() = 'mine' THEN ', ''12''' END));
 SELECT t.is(t.move('12', '{1}', '{image}', '{/data/12/z.jpg}'),
 	CASE WHEN EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-	                   WHERE i.indisunique AND i.indnatts = 1 AND a.attname = 'path')
+	                   WHERE i.indisunique AND i.indnatts = 1 AND a.attname = 'path' AND i.indrelid = t.filled('{file}')::regclass)
 	     THEN '1 image busy' ELSE '1 image /data/12/z.jpg' END, 'a path another session is about to take');
 SELECT t.is(current_setting('lock_timeout'), '2s', 'lock_timeout is as before');
 SELECT t.other('COMMIT');
