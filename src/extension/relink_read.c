@@ -1,8 +1,8 @@
 /*
  * relink_read.c: reading the contents of files that may be the missing ones; see relink.h.
  *
- * Many files are asked for in one request and several requests are under way, so that the probe has
- * all its threads busy.
+ * Many files are asked for in one request, because the probe digests them side by side (its hash.h),
+ * and several requests are under way.
  */
 #include "postgres.h"
 
@@ -15,7 +15,7 @@
 #include "relink.h"
 #include "sql_calls.h"
 
-#define FILES_PER_REQUEST 32
+#define FILES_PER_REQUEST 4096
 #define MAX_ASKED 3
 #define ROUNDS 2				/* the ends, and then the whole of those whose ends fit */
 

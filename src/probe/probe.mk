@@ -44,7 +44,8 @@ build/probe/$(1)/missing_photos_probe: $$(PROBE_PARTS:%.c=build/probe/$(1)/%.o) 
 		build/probe/$(1)/src/probe/main.o
 	$(2) $$(PROBE_CFLAGS) $(3) $$(PROBE_LDFLAGS) -o $$@ $$^ $$(PROBE_LIBS)
 
-$$(PROBE_TESTS:%=build/probe/$(1)/%) build/probe/$(1)/bench_check: build/probe/$(1)/%: \
+$$(PROBE_TESTS:%=build/probe/$(1)/%) build/probe/$(1)/bench_check \
+		build/probe/$(1)/bench_hash: build/probe/$(1)/%: \
 		build/probe/$(1)/test/unit/%.o $$(PROBE_PARTS:%.c=build/probe/$(1)/%.o) \
 		$$(PROBE_TOOLS:%.c=build/probe/$(1)/%.o)
 	$(2) $$(PROBE_CFLAGS) $(3) -o $$@ $$^ $$(PROBE_LIBS)

@@ -275,6 +275,66 @@ test_deaf(const char *root)
 	is(client_wait(&client, 5000), 0, "and its going is noticed");
 }
 
+/* Many files' digests by several streams, while another request asks for the same. */
+static void
+test_many_digests(void)
+{
+	enum
+	{
+		MANY = 300
+	};
+	const char *root = fixture_folder();
+	static char names[MANY][16];
+	const char *paths[MANY];
+	Client		client = client_fork();
+	Message		answer = {0};
+	MpReader	r;
+	MpRootReport report;
+	Ask			ask;
+
+	for (int i = 0; i < MANY; i++)
+	{
+		snprintf(names[i], sizeof(names[i]), "%d.jpg", i);
+		fixture_file(root, names[i], names[i]);
+		paths[i] = names[i];
+	}
+	client_hello(&client, 0, 8);
+	for (uint64_t id = 2; id < 5; id++)
+	{
+		ask_hashes(&ask, root, MANY, paths, MP_MD5, MP_WHOLE | MP_ENDS);
+		ask_end(&ask, id);
+		client_send_message(&client, &ask.w);
+	}
+	for (int i = 0; i < 3; i++)
+	{
+		int			bad = 0;
+
+		client_answer(&client, &answer);
+		mp_read_start(&r, answer.payload, answer.header.length);
+		mp_read_root_report(&r, &report);
+		is(mp_read_u32(&r), MANY, "a request for many digests is answered");
+		for (int k = 0; k < MANY; k++)
+		{
+			MpIdentity	identity;
+
+			bad += mp_read_u8(&r) != MP_PRESENT;
+			mp_read_u8(&r);
+			mp_read_u16(&r);
+			mp_read_identity(&r, &identity);
+			bad += identity.size != strlen(names[k]);
+			for (int part = 0; part < 2; part++)
+			{
+				bad += mp_read_u8(&r) != 16;
+				for (int byte = 0; byte < 16; byte++)
+					mp_read_u8(&r);
+			}
+		}
+		ok(bad == 0 && mp_read_done(&r), "with all of them");
+	}
+	client_close(&client);
+	client_wait(&client, 5000);
+}
+
 int
 main(void)
 {
@@ -286,5 +346,6 @@ main(void)
 	test_busy(root);
 	test_deaf(root);
 	test_hung();
+	test_many_digests();
 	return done();
 }
