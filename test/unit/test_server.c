@@ -331,6 +331,7 @@ test_many_digests(void)
 		}
 		ok(bad == 0 && mp_read_done(&r), "with all of them");
 	}
+	free(answer.payload);
 	client_close(&client);
 	client_wait(&client, 5000);
 }
