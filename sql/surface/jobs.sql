@@ -52,11 +52,11 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION missing_photos.run_pending_jobs IS
 	'what a scheduler calls: jobs whose worker ended go on, queued ones get a worker, scans follow the application''s own (scan_after_import), and old rows go; returns how many jobs wait for a worker';
 
-CREATE PROCEDURE missing_photos.scan_all(force boolean DEFAULT false, relink boolean DEFAULT false)
+CREATE PROCEDURE missing_photos.scan_all(force boolean DEFAULT false, relink boolean DEFAULT NULL)
 AS 'MODULE_PATHNAME', 'missing_photos_scan_all'
 LANGUAGE c;
 COMMENT ON PROCEDURE missing_photos.scan_all IS
-	'scans every owner the caller may see, in up to missing_photos.max_workers background workers, and then relinks where asked to; one owner''s failure doesn''t stop the others';
+	'scans every owner the caller may see, in up to missing_photos.max_workers background workers; relink as in scan_missing_photos; one owner''s failure doesn''t stop the others';
 
 CREATE FUNCTION missing_photos.undo_scan(job_id uuid, OUT undone bigint, OUT conflicts bigint)
 AS 'MODULE_PATHNAME', 'missing_photos_undo_scan'

@@ -44,7 +44,7 @@ typedef struct Batch
 } Batch;
 
 static void
-queue(Batch *batch, const char *kind, const char *arguments)
+queue(Batch *batch, const char *arguments)
 {
 	Arguments	none = {0};
 	char	  **owners;
@@ -58,7 +58,7 @@ queue(Batch *batch, const char *kind, const char *arguments)
 	for (int i = 0; i < batch->n; i++)
 		owners[i] = result_text(i, 1);
 	for (int i = 0; i < batch->n; i++)
-		ids[i] = job_queue_add(kind, owners[i], (NullableDatum) {0, true}, arguments);
+		ids[i] = job_queue_add("scan", owners[i], (NullableDatum) {0, true}, arguments);
 	worker_start_at_commit(GetUserId(), Min(batch->n, setting_max_workers));
 	old = MemoryContextSwitchTo(batch->context);
 	batch->ids = PointerGetDatum(construct_array(ids, batch->n, UUIDOID, UUID_LEN, false,
@@ -175,12 +175,12 @@ report(const Batch *batch)
 }
 
 static void
-run_batch(MemoryContext context, const char *kind, const char *arguments)
+run_batch(MemoryContext context, const char *arguments)
 {
 	Batch		batch = {.context = context};
 	ErrorData  *error;
 
-	queue(&batch, kind, arguments);
+	queue(&batch, arguments);
 	SPI_commit();
 	error = wait_for_jobs(&batch);
 	if (error != NULL)
@@ -196,7 +196,7 @@ Datum
 missing_photos_scan_all(PG_FUNCTION_ARGS)
 {
 	bool		force = !PG_ARGISNULL(0) && PG_GETARG_BOOL(0);
-	bool		relink = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	const char *relink = PG_ARGISNULL(1) ? "null" : PG_GETARG_BOOL(1) ? "true" : "false";
 	MemoryContext context;
 
 	job_require_own_transaction(fcinfo, "scan_all", "scan_missing");
@@ -205,9 +205,7 @@ missing_photos_scan_all(PG_FUNCTION_ARGS)
 	job_queue_require_role();
 	context = AllocSetContextCreate(PortalContext, "missing_photos scan_all",
 									ALLOCSET_DEFAULT_SIZES);
-	run_batch(context, "scan", force ? "{\"force\": true}" : "{}");
-	if (relink)
-		run_batch(context, "relink", "{}");
+	run_batch(context, psprintf("{\"force\": %s, \"relink\": %s}", force ? "true" : "false", relink));
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -23,6 +23,7 @@ my $other = MissingPhotos::Jobs->new($node, 'other', "$base/other");
 $other->add_owner($_, 30) for @owners;
 
 two_libraries();
+other_kinds();
 one_fails();
 cancelled();
 fair();
@@ -53,6 +54,26 @@ sub two_libraries
     is($jobs->sql($flagged), '6|123456', 'one library lost a file of each owner');
     is($other->sql($flagged), '0|', 'the other none');
     is($other->sql(q(SELECT count(*) FROM missing_jobs WHERE state = 'finished')), '6', 'each has its own jobs');
+}
+
+# A file that moved is found by relinking, in a scan or alone; a deletion runs in the background as well.
+sub other_kinds
+{
+    make_file("$other->{disk}/1/moved/$_.jpg") for 3, 4;
+    rename($other->file(1, $_), "$other->{disk}/1/moved/$_.jpg") or die for 3, 4;
+    my $moved = q(SELECT count(*) FROM api_file WHERE path LIKE '/data/1/moved/%' AND NOT missing);
+    like(scan_all($other, 'relink => true'), qr/6 of 6 owners/, 'scan_all with relinking');
+    is($other->sql($moved), '2', 'the files that moved are linked at their new paths');
+    rename("$other->{disk}/1/moved/3.jpg", $other->file(1, 3)) or die;
+    my $id = $other->app(q(SELECT missing_photos.start_relink(1)));
+    ok($other->wait_for_state($id, 'finished'), 'start_relink');
+    is($other->job($id, q(kind, result ->> 'relinked')), 'relink|1', 'finds another');
+    unlink $other->file(1, 7);
+    $other->sql('SET ROLE app; SELECT missing FROM scan_missing(1)');
+    $id = $other->app('SELECT missing_photos.start_delete(1)');
+    ok($other->wait_for_state($id, 'finished|held|failed'), 'start_delete');
+    is($other->job($id, q(kind, state, result ->> 'photos', error)), 'delete|finished|1|', 'deletes what is gone for good');
+    is($other->app(q(SELECT relinked, deleted FROM missing_photos.history WHERE owner = '1')), '3|1', 'all of it in the history');
 }
 
 sub one_fails
@@ -109,9 +130,10 @@ sub fair
     my $id = $jobs->app('SELECT missing_photos.start_scan(1)', 'second');
     $jobs->sql("UPDATE missing_photos.job SET queued_at = queued_at - interval '1 hour' WHERE job_id = '$id'");
     $jobs->wait_for_state($id, 'finished');
-    cmp_ok($jobs->sql(q(SELECT count(*) FROM missing_jobs WHERE state = 'queued')), '>=', 1,
-        'who has waited longest comes before the rest of another role\'s');
-    like(($session->wait)[1], qr/6 of 6/, 'which gets done all the same');
+    like(($session->wait)[1], qr/6 of 6/, 'the rest gets done');
+    cmp_ok($jobs->sql(qq(SELECT count(*) FROM missing_jobs WHERE started_at > (
+            SELECT started_at FROM missing_photos.job WHERE job_id = '$id'))), '>=', 1,
+        'after another role\'s job that has waited longer');
     $mount->clear;
     $jobs->configure('missing_photos.max_workers = 2');
     $session->close;
