@@ -236,3 +236,14 @@ AS $$
 	 LIMIT most
 $$;
 COMMENT ON FUNCTION missing_photos.moves_of IS 'what a job moved, in parts';
+
+CREATE FUNCTION missing_photos.photos_are_files()
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT COALESCE(bool_and(a.mapping ->> 'shape' = 'single'), false)
+	  FROM missing_photos.attached_library AS a
+$$;
+COMMENT ON FUNCTION missing_photos.photos_are_files IS
+	'whether in the attached library one row is a photo and its file';

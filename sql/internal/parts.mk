@@ -14,6 +14,7 @@ SQL_INTERNAL = \
 	sql/internal/relink.sql \
 	sql/internal/relink_match.sql \
 	sql/internal/relink_content.sql \
+	sql/internal/contents.sql \
 	sql/internal/merge.sql \
 	sql/internal/history.sql \
 	sql/internal/job.sql \

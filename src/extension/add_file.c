@@ -9,44 +9,18 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
 
-#include "apply.h"
 #include "check_files.h"
-#include "digest.h"
+#include "holders.h"
 #include "library.h"
 #include "moves.h"
 #include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_add_file);
-
-/* A photo that has the content, by the library. */
-typedef struct Holder
-{
-	char	   *photo;
-	char	   *file;			/* NULL: only the photo remembers its content */
-	char	   *path;
-	bool		linked;
-	bool		flagged;
-} Holder;
-
-typedef struct Addition
-{
-	const char *path;
-	char	   *kind;
-	RootTable  *roots;
-	MpAlgorithm algorithm;
-	Digest		digest;			/* of the file that was found */
-	int			n;
-	Holder	   *holders;		/* the best first */
-	Changes		changes;
-	char	   *photo;			/* the outcome */
-	const char *action;
-} Addition;
 
 /* What the library digests content with, and what the file is by its name. */
 static void
@@ -55,52 +29,11 @@ ask_terms(Addition *add)
 	Arguments	a = {0};
 
 	argument_text(&a, add->path);
-	call_as_owner("SELECT missing_photos.digest_algorithm(), missing_photos.file_kind($1)", &a);
+	call_as_owner("SELECT missing_photos.digest_algorithm(), missing_photos.file_kind($1),"
+				  "       missing_photos.photos_are_files()", &a);
 	add->algorithm = strcmp(result_text(0, 1), "sha1") == 0 ? MP_SHA1 : MP_MD5;
 	add->kind = result_text(0, 2);
-}
-
-static void
-find_holders(Addition *add)
-{
-	Arguments	a = {0};
-
-	argument_text(&a, add->changes.owner);
-	argument_text(&a, add->digest.text);
-	call_as_caller("SELECT c.photo, c.file, c.path, c.linked, c.flagged"
-				   "  FROM missing_photos.library_photos_by_content($1, ARRAY[$2]) AS c"
-				   " ORDER BY c.linked DESC, c.photo IS NULL, c.file IS NULL, c.removed, c.photo", &a);
-	add->n = SPI_processed;
-	add->holders = palloc0(add->n * sizeof(Holder) + 1);
-	for (int i = 0; i < add->n; i++)
-	{
-		Holder	   *holder = &add->holders[i];
-
-		holder->photo = result_text(i, 1);
-		holder->file = result_text(i, 2);
-		holder->path = result_text(i, 3);
-		holder->linked = result_bool(i, 4);
-		holder->flagged = result_bool(i, 5);
-	}
-}
-
-/* No photo knows the file any more, by the library: by our own memory those that lost it. */
-static void
-find_losers(Addition *add)
-{
-	Holder		lost = add->holders[0];
-	Arguments	a = {0};
-
-	argument_text(&a, add->changes.owner);
-	argument_text(&a, lost.file);
-	call_as_owner("SELECT photo FROM missing_photos.losers_of($1, $2) AS photo", &a);
-	add->n = SPI_processed;
-	add->holders = palloc0(add->n * sizeof(Holder) + 1);
-	for (int i = 0; i < add->n; i++)
-	{
-		add->holders[i] = lost;
-		add->holders[i].photo = result_text(i, 1);
-	}
+	add->single = result_bool(0, 3);
 }
 
 static bool
@@ -120,16 +53,6 @@ conclude(Addition *add, char *photo, const char *action)
 	add->action = action;
 }
 
-/* The holder whose row has this very path; NULL: none has. */
-static const Holder *
-holder_here(const Addition *add)
-{
-	for (int i = 0; i < add->n; i++)
-		if (add->holders[i].path != NULL && strcmp(add->holders[i].path, add->path) == 0)
-			return &add->holders[i];
-	return NULL;
-}
-
 static void
 require_not_busy(const Addition *add)
 {
@@ -140,9 +63,9 @@ require_not_busy(const Addition *add)
 				 errhint("Try again when that session's transaction has ended.")));
 }
 
-/* What the file looks like, noted for later. */
+/* What the file looks like and holds, noted for later. */
 static void
-note_identity(const Addition *add, const char *file)
+note_file(const Addition *add, const char *file)
 {
 	const MpIdentity *identity = &add->digest.identity;
 	Arguments	a = {0};
@@ -153,8 +76,10 @@ note_identity(const Addition *add, const char *file)
 	argument_int8(&a, identity->size);
 	argument_int8(&a, identity->mtime_ns);
 	argument_int8(&a, identity->ctime_ns);
+	argument_text(&a, holders_algorithm(add->algorithm));
+	argument_text(&a, add->digest.text);
 	call_as_owner("SELECT missing_photos.note_identities(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4],"
-				  " ARRAY[$5], ARRAY[$6])", &a);
+				  " ARRAY[$5], ARRAY[$6]), missing_photos.note_content($1, $4, $5, $7, $8)", &a);
 }
 
 static char *
@@ -207,7 +132,7 @@ restore(Addition *add, const Holder *holder)
 	columns_set_cstring(back, BACK_MAIN_AFTER, main_after);
 	apply_back(&add->changes, back);
 	require_not_busy(add);
-	note_identity(add, holder->file);
+	note_file(add, holder->file);
 	/* Its user may have removed the photo's files: it is a photo again. */
 	call_library_add(add, holder->photo);
 	conclude(add, holder->photo, "restored");
@@ -235,29 +160,46 @@ has_left(const Addition *add, const Holder *holder)
 	return judgement.verdict == MP_MISSING;
 }
 
+/* Of those that have the content, one whose own file isn't at its path any more; NULL: none. */
+static const Holder *
+holder_that_left(const Addition *add)
+{
+	for (int i = 0; i < add->n && add->holders[i].file != NULL; i++)
+	{
+		/* Holders of one file come one after the other. */
+		if (i > 0 && strcmp(add->holders[i].file, add->holders[i - 1].file) == 0)
+			continue;
+		if (has_left(add, &add->holders[i]))
+			return &add->holders[i];
+	}
+	return NULL;
+}
+
 /* The row moves here, for each photo that has it. */
 static void
-relink(Addition *add)
+relink(Addition *add, const Holder *first)
 {
 	Columns    *moves = moves_columns(CurrentMemoryContext);
 	Columns    *moved = moves_columns(CurrentMemoryContext);
-	const Holder *first = &add->holders[0];
 
 	for (int i = 0; i < add->n; i++)
 	{
 		const Holder *holder = &add->holders[i];
 
-		if (i == 0 || ((holder->linked || !first->linked) && holder->file != NULL &&
-					   strcmp(holder->file, first->file) == 0))
+		if (holder == first || ((holder->linked || !first->linked) && holder->file != NULL &&
+								strcmp(holder->file, first->file) == 0))
 			moves_add(moves, holder->photo, holder->file, holder->path, add->path,
 					  &add->digest.identity);
 	}
 	moves_apply(&add->changes, moves, moved);
 	require_not_busy(add);
 	if (moved->n_rows == 0)
+	{
 		conclude(add, NULL, "conflict");
-	else
-		conclude(add, first->photo, "relinked");
+		return;
+	}
+	note_file(add, first->file);
+	conclude(add, first->photo, "relinked");
 }
 
 static void
@@ -292,7 +234,7 @@ add_row(Addition *add, const char *photo)
 	file = result_text(0, 2);
 	if (file == NULL)
 		return;
-	note_identity(add, file);
+	note_file(add, file);
 	/* What joins a photo is no return. */
 	if (photo == NULL)
 		return;
@@ -303,29 +245,53 @@ add_row(Addition *add, const char *photo)
 	call_as_owner("SELECT missing_photos.record_returns(NULL, $1, ARRAY[$2], ARRAY[$3], ARRAY[$4])", &a);
 }
 
+/* Some row has the path: it is this file's, or nothing is to be done. */
+static void
+take_claimed(Addition *add, const Holder *here)
+{
+	if (here == NULL)
+	{
+		holders_at_path(add);
+		here = holder_here(add);
+	}
+	if (here == NULL)
+		conclude(add, NULL, "conflict");
+	else if (here->linked && !here->flagged)
+	{
+		note_file(add, here->file);
+		conclude(add, here->photo, "known");
+	}
+	else
+		restore(add, here);
+}
+
+/* No row has the path. */
+static void
+take_unclaimed(Addition *add)
+{
+	const Holder *left = holder_that_left(add);
+
+	if (add->n == 0)
+		add_row(add, NULL);
+	else if (add->holders[0].file == NULL)
+		add_row(add, add->holders[0].photo);
+	else if (left != NULL)
+		relink(add, left);
+	else
+		note_copy(add);
+}
+
 static void
 put_where_it_belongs(Addition *add)
 {
 	const Holder *here;
 
-	find_holders(add);
-	if (add->n == 1 && add->holders[0].photo == NULL)
-		find_losers(add);
+	holders_of_content(add);
 	here = holder_here(add);
-	if (here != NULL && here->linked && !here->flagged)
-		conclude(add, here->photo, "known");
-	else if (here != NULL)
-		restore(add, here);
-	else if (is_claimed(add->path))
-		conclude(add, NULL, "conflict");
-	else if (add->n == 0)
-		add_row(add, NULL);
-	else if (add->holders[0].file == NULL)
-		add_row(add, add->holders[0].photo);
-	else if (has_left(add, &add->holders[0]))
-		relink(add);
+	if (here != NULL || is_claimed(add->path))
+		take_claimed(add, here);
 	else
-		note_copy(add);
+		take_unclaimed(add);
 	if (strcmp(add->action, "restored") == 0 || strcmp(add->action, "relinked") == 0 ||
 		strcmp(add->action, "added") == 0)
 		check_photo(add->photo);

@@ -12,7 +12,7 @@
  *   scan_steps.c  scan_guard.c   the steps of a scan; what may hold it
  *   job.c  owner_lock.c    running steps with commits, the job's row; one job per owner
  *   learn.c  folders.c     what healthy files look like, noted for later, and where any are new
- *   remap_look.c           looks for files at the places they may have moved to
+ *   remap_look.c  holders.c    files at the places they may have moved to; who has a content
  *   copies.c  moves.c      further copies of missing files; new paths, brought into the library
  *   restore.c  renew.c     whether a file that is back, or a root that changed, is believed
  *   twins.c                missing files that were probably renamed
