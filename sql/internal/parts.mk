@@ -21,4 +21,5 @@ SQL_INTERNAL = \
 	sql/internal/queue.sql \
 	sql/internal/derived.sql \
 	sql/internal/drain.sql \
-	sql/internal/delete.sql
+	sql/internal/delete.sql \
+	sql/internal/watch.sql

@@ -9,7 +9,8 @@ AS $$
 	SELECT ARRAY['owners', 'files', 'photo_files', 'file_rows', 'photo', 'photo_count',
 	             'pointed_files', 'flagged_files', 'counts', 'content', 'lock', 'mark_missing',
 	             'mark_present', 'missing', 'lock_missing', 'move', 'claimed',
-	             'photos_by_content', 'add', 'reimported', 'job', 'last_import', 'derived']
+	             'photos_by_content', 'add', 'reimported', 'job', 'last_import', 'derived', 'at',
+	             'owners_below']
 $$;
 COMMENT ON FUNCTION missing_photos.contract_generators IS
 	'the families of functions a library answers with';

@@ -14,6 +14,7 @@ SQL_LIBRARY = \
 	sql/library/mark_present.sql \
 	sql/library/move.sql \
 	sql/library/claimed.sql \
+	sql/library/at.sql \
 	sql/library/add.sql \
 	sql/library/reimported.sql \
 	sql/library/job.sql \

@@ -11,4 +11,5 @@ SQL_SURFACE = \
 	sql/surface/derived.sql \
 	sql/surface/jobs.sql \
 	sql/surface/report.sql \
+	sql/surface/watch.sql \
 	sql/surface/privileges.sql

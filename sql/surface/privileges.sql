@@ -46,7 +46,8 @@ CREATE VIEW missing_photos.application_object AS
 	                        'scan_all', 'undo_scan',
 	                        'job_is_alive', 'seen_roles', 'sees_all_roles', 'job_bar', 'sha1',
 	                        'sibling_paths', 'kinds_of_names', 'remap_paths', 'undo_delete',
-	                        'delete_preview', 'undo_retention', 'merge_reimported', 'undo_moves')
+	                        'delete_preview', 'undo_retention', 'merge_reimported', 'undo_moves',
+	                        'start_watching', 'stop_watching', 'watcher_is_alive')
 	UNION ALL
 	SELECT 'TABLE', class.oid::regclass::text
 	  FROM pg_catalog.pg_class AS class

@@ -38,6 +38,13 @@
 	PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, done)
 #endif
 
+/* 17 gives sets of events an owner instead of a memory context. */
+#if PG_VERSION_NUM >= 170000
+#define make_wait_set(events) CreateWaitEventSet(NULL, events)
+#else
+#define make_wait_set(events) CreateWaitEventSet(TopMemoryContext, events)
+#endif
+
 /* 17 gives extensions wait events of their own name. */
 #if PG_VERSION_NUM >= 170000
 #define WAIT_FOR_PROBE (WaitEventExtensionNew("MissingPhotosProbe"))

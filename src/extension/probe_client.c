@@ -57,6 +57,7 @@ static ProbeRequest *sending = NULL;	/* the first request not wholly written yet
 static uint32 wait_event = 0;
 static TimestampTz last_sign = 0;	/* when the probe was last heard, or given its first task */
 
+static Messages messages;
 static MpHeader header;
 static const unsigned char *body = NULL;
 
@@ -83,7 +84,7 @@ disconnect(void)
 		probe_process_release(probe);
 	probe = PGINVALID_SOCKET;
 	terms_forget();
-	messages_forget();
+	messages_forget(&messages);
 }
 
 void
@@ -421,14 +422,14 @@ probe_poll(ProbeAnswer *answer)
 	while (probe != PGINVALID_SOCKET)
 	{
 		write_some();
-		switch (messages_read(probe, &header, &body))
+		switch (messages_read(&messages, probe, &header, &body))
 		{
 			case MESSAGE_NOT_YET:
 				return PROBE_NOTHING;
 			case MESSAGE_HERE:
 				if (take_message(answer))
 					return PROBE_ANSWER;
-				messages_forget();
+				messages_forget(&messages);
 				break;
 			case MESSAGE_NONSENSE:
 				probe_malformed();
@@ -486,5 +487,5 @@ probe_answer_done(ProbeAnswer *answer)
 {
 	drop_request(answer->request);
 	answer->request = NULL;
-	messages_forget();
+	messages_forget(&messages);
 }

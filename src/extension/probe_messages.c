@@ -8,20 +8,14 @@
 
 #include "probe_messages.h"
 
-static unsigned char head[MP_HEADER_SIZE];
-static size_t head_length = 0;
-static MpHeader current;
-static unsigned char *content = NULL;
-static size_t content_length = 0;
-
 void
-messages_forget(void)
+messages_forget(Messages *messages)
 {
-	head_length = 0;
-	content_length = 0;
-	if (content != NULL)
-		pfree(content);
-	content = NULL;
+	messages->head_length = 0;
+	messages->content_length = 0;
+	if (messages->content != NULL)
+		pfree(messages->content);
+	messages->content = NULL;
 }
 
 static MessageEvent
@@ -43,23 +37,26 @@ read_into(pgsocket sock, unsigned char *buffer, size_t *length, size_t wanted)
 }
 
 MessageEvent
-messages_read(pgsocket sock, MpHeader *header, const unsigned char **body)
+messages_read(Messages *messages, pgsocket sock, MpHeader *header, const unsigned char **body)
 {
 	MessageEvent event;
 
-	if (head_length < MP_HEADER_SIZE)
+	if (messages->head_length < MP_HEADER_SIZE)
 	{
-		event = read_into(sock, head, &head_length, MP_HEADER_SIZE);
+		event = read_into(sock, messages->head, &messages->head_length, MP_HEADER_SIZE);
 		if (event != MESSAGE_HERE)
 			return event;
-		if (!mp_read_header(head, &current) || current.length > MP_MAX_PAYLOAD)
+		if (!mp_read_header(messages->head, &messages->current) ||
+			messages->current.length > MP_MAX_PAYLOAD)
 			return MESSAGE_NONSENSE;
-		content = MemoryContextAllocHuge(TopMemoryContext, current.length + 1);
-		content_length = 0;
+		messages->content = MemoryContextAllocHuge(TopMemoryContext,
+												   messages->current.length + 1);
+		messages->content_length = 0;
 	}
-	event = read_into(sock, content, &content_length, current.length);
-	*header = current;
-	*body = content;
+	event = read_into(sock, messages->content, &messages->content_length,
+					  messages->current.length);
+	*header = messages->current;
+	*body = messages->content;
 	return event;
 }
 

@@ -41,6 +41,42 @@ char	   *setting_exclude = NULL;
 char	   *setting_exclude_markers = NULL;
 bool		setting_relink = false;
 
+bool		setting_watch = true;
+int			setting_watch_delay = 500;
+int			setting_watch_interval = 60;
+int			setting_max_watches = 0;
+
+static void
+define_watching(void)
+{
+	DefineCustomBoolVariable("missing_photos.watch",
+							 "Whether watching that was started goes on after a restart.",
+							 "By itself with missing_photos in shared_preload_libraries, else when "
+							 "run_pending_jobs is called.",
+							 &setting_watch,
+							 true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.watch_delay",
+							"How long a file must be gone before the watcher flags it.",
+							NULL,
+							&setting_watch_delay,
+							500, 0, INT_MAX,
+							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.watch_interval",
+							"How often at most what can't be watched is looked at.",
+							"Less often where that takes long: about a tenth of the time at most is "
+							"spent on it.",
+							&setting_watch_interval,
+							60, 1, INT_MAX,
+							PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("missing_photos.max_watches",
+							"How many folders of a root are watched at most.",
+							"0: as many as the system lets.",
+							&setting_max_watches,
+							0, 0, INT_MAX,
+							PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
 static void
 define_guards(void)
 {
@@ -228,6 +264,7 @@ void
 settings_define(void)
 {
 	define_guards();
+	define_watching();
 	define_delete_guards();
 	DefineCustomStringVariable("missing_photos.probe_socket",
 							   "The Unix socket of a probe that runs as a service.",

@@ -29,6 +29,11 @@ extern char *setting_exclude;
 extern char *setting_exclude_markers;
 extern bool setting_relink;
 
+extern bool setting_watch;
+extern int	setting_watch_delay;	/* ms */
+extern int	setting_watch_interval; /* s */
+extern int	setting_max_watches;	/* per root; 0: as many as the system lets */
+
 extern void settings_define(void);
 
 /* The items of a list with commas, without the blanks around them: a List of strings. */

@@ -232,9 +232,13 @@ folder_deleted(MpWatch *watch, const Record *record)
 {
 	MpWatched  *folder = mp_watched_child(&watch->tree, record->parent, record->name);
 
+	uint8_t		flags = MP_EVENT_FOLDER;
+
+	if (folder != NULL && folder->wd >= 0)
+		flags |= MP_EVENT_EMPTY;
 	if (folder != NULL)
 		mp_watch_forget(watch, folder);
-	mp_watch_tell(watch, MP_EVENT_GONE, MP_EVENT_FOLDER, 0, record->path, NULL);
+	mp_watch_tell(watch, MP_EVENT_GONE, flags, 0, record->path, NULL);
 }
 
 /* A record that names something in a folder. */

@@ -91,7 +91,7 @@
  *             matches aren't watched (a glob with a slash is held against the path from the root, any
  *             other against the name; glob.h).  An event is a hint: what it says is true of the past.
  *     event   u8 kind (MpEventKind) | u8 flags | u16 errno | str path from the root | str new path
- *             (flags: MP_EVENT_FOLDER, MP_EVENT_EXCLUDED; of MP_EVENT_ENDED, an MpReason)
+ *             (flags: MP_EVENT_FOLDER, _EXCLUDED, _EMPTY; of MP_EVENT_ENDED, an MpReason)
  *
  *   -> PROGRESS  u64 operations finished since the probe started
  *   -> SHORTAGE  u16 errno | str what       the probe's own lack of memory or descriptors: the
@@ -262,6 +262,7 @@ enum
 {
 	MP_EVENT_FOLDER = 1,
 	MP_EVENT_EXCLUDED = 2,		/* a glob matches the name */
+	MP_EVENT_EMPTY = 4,			/* a watched folder that was deleted: what was in it was told */
 	MP_WATCH_BEAT_MS = 10000,
 	MP_WATCH_AHEAD = 2
 };

@@ -1,0 +1,19 @@
+/* watch_doubts.h: owners to be scanned, because a watch told of more than it can settle itself. */
+#ifndef MISSING_PHOTOS_WATCH_DOUBTS_H
+#define MISSING_PHOTOS_WATCH_DOUBTS_H
+
+#include "datatype/timestamp.h"
+
+/* The owner is scanned when nothing more was heard of this kind for so many ms. */
+extern void watch_suspect(const char *owner, int quiet_ms);
+
+/*
+ * Counts files about to be flagged one by one; false: the owner has lost so many of late that a scan
+ * should weigh them.
+ */
+extern bool watch_may_flag(const char *owner, int files);
+
+/* The earliest time a scan is due, or `due` when that is earlier or nothing else is. */
+extern TimestampTz watch_doubts_due(TimestampTz due);
+
+#endif							/* MISSING_PHOTOS_WATCH_DOUBTS_H */
