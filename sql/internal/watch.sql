@@ -163,15 +163,15 @@ $$;
 COMMENT ON FUNCTION missing_photos.may_be_lost IS
 	'which of these sizes (by their place in the array) a missing file of the owner has, or may have';
 
-CREATE FUNCTION missing_photos.known_inodes(of_files text[])
-RETURNS TABLE (file text, fsid bigint, inode bigint, size bigint, mtime_ns bigint)
+CREATE FUNCTION missing_photos.losses_at(of_paths text[])
+RETURNS TABLE (owner text, photo text, file text, path text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT known.file, known.fsid, known.inode, known.size, known.mtime_ns
-	  FROM missing_photos.file_identity AS known WHERE known.file = ANY (of_files)
+	SELECT lost.owner, lost.photo, lost.file, lost.path
+	  FROM missing_photos.loss AS lost WHERE lost.path = ANY (of_paths)
 $$;
-COMMENT ON FUNCTION missing_photos.known_inodes IS 'what these files looked like when last seen';
+COMMENT ON FUNCTION missing_photos.losses_at IS 'photos that lost the file which had one of these paths';
 
 -- How long the last look at everything took, which sets how often it is worth it.
 CREATE FUNCTION missing_photos.last_look_seconds()

@@ -20,6 +20,7 @@
 #include "library.h"
 #include "settings.h"
 #include "sql_calls.h"
+#include "watcher.h"
 #include "worker_start.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_start_scan);
@@ -89,6 +90,8 @@ job_queue_revive(void)
 	Arguments	none = {0};
 
 	call_as_owner("SELECT missing_photos.revive_jobs()", &none);
+	if (setting_watch)
+		(void) watcher_revive();
 	return job_queue_start_workers();
 }
 

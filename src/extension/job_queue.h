@@ -11,7 +11,10 @@
  */
 extern int	job_queue_start_workers(void);
 
-/* Queues those again whose workers ended before they did, and starts workers. */
+/*
+ * Queues those again whose workers ended before they did, and starts workers; the watcher too where
+ * watching is wanted.
+ */
 extern int	job_queue_revive(void);
 
 /*

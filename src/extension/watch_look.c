@@ -76,19 +76,47 @@ place_of(const Names *names, const char *path)
 	return found == NULL ? -1 : found - names->paths;
 }
 
-PathRow *
-names_find_rows(const Names *names, int *n)
+/* Adds rows of photos that lost the file at one of these paths, which the library has no more. */
+static void
+add_lost_rows(Names *names, const Columns *paths)
+{
+	Arguments	a = {0};
+
+	argument_columns(&a, paths);
+	call_as_owner("SELECT l.owner, l.photo, l.file, l.path"
+				  "  FROM missing_photos.losses_at($1) AS l", &a);
+	if (SPI_processed == 0)
+		return;
+	names->rows = repalloc(names->rows, (names->n_rows + SPI_processed) * sizeof(PathRow));
+	for (uint64 i = 0; i < SPI_processed; i++)
+		names->rows[names->n_rows++] = (PathRow) {
+			.owner = result_text(i, 1), .photo = result_text(i, 2), .file = result_text(i, 3),
+			.path = result_text(i, 4), .flagged = true
+		};
+}
+
+/* The names as one column. */
+static Columns *
+paths_column(const Names *names)
 {
 	static const Oid types[1] = {TEXTOID};
 	Columns    *paths = columns_make(CurrentMemoryContext, 1, types);
-	Arguments	a = {0};
-	PathRow    *rows;
 
 	for (int i = 0; i < names->n; i++)
 	{
 		columns_add_row(paths);
 		columns_set_cstring(paths, 0, names->paths[i]);
 	}
+	return paths;
+}
+
+PathRow *
+names_find_rows(const Names *names, int *n)
+{
+	Columns    *paths = paths_column(names);
+	Arguments	a = {0};
+	PathRow    *rows;
+
 	argument_columns(&a, paths);
 	call_as_caller("SELECT f.owner, f.photo, f.file, f.path, f.flagged, f.readonly"
 				   "  FROM missing_photos.library_at($1) AS f", &a);
@@ -144,11 +172,16 @@ paths_look(char *const *paths, int n, MpVerdict *verdicts, MpIdentity *identitie
 void
 names_look(Names *names)
 {
+	Columns    *paths;
+
 	drop_doubles(names);
 	names->verdicts = palloc0((names->n + 1) * sizeof(MpVerdict));
 	names->identities = palloc0((names->n + 1) * sizeof(MpIdentity));
 	names->has_row = palloc0((names->n + 1) * sizeof(bool));
 	names->rows = names_find_rows(names, &names->n_rows);
+	paths = paths_column(names);
+	add_lost_rows(names, paths);
+	columns_free(paths);
 	for (int i = 0; i < names->n_rows; i++)
 	{
 		names->rows[i].name = place_of(names, names->rows[i].path);

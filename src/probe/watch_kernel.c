@@ -214,6 +214,28 @@ moved(MpWatch *watch, const Record *record, MpLimbo *limbo)
 	free_limbo(limbo);
 }
 
+bool
+mp_watch_arrived(MpWatch *watch, const MpWatched *folder, MpWatched *found, const char *path)
+{
+	Record		record = {.parent = found->parent};
+	char		name[MP_MAX_NAME + 1];
+
+	for (int i = 0; i < MP_WATCH_LIMBOS; i++)
+	{
+		MpLimbo    *limbo = &watch->limbo[i];
+
+		if (limbo->path == NULL || limbo->watched != folder || record.parent == NULL)
+			continue;
+		strcpy(record.path, path);
+		strcpy(name, found->name);
+		record.name = name;
+		mp_watch_forget(watch, found);
+		moved(watch, &record, limbo);
+		return true;
+	}
+	return false;
+}
+
 static void
 moved_to(MpWatch *watch, const Record *record)
 {
@@ -352,6 +374,16 @@ void
 mp_watch_empty_limbo(MpWatch *watch)
 {
 	(void) watch;
+}
+
+bool
+mp_watch_arrived(MpWatch *watch, const MpWatched *folder, MpWatched *found, const char *path)
+{
+	(void) watch;
+	(void) folder;
+	(void) found;
+	(void) path;
+	return false;
 }
 
 #endif							/* MP_WITH_INOTIFY */

@@ -109,5 +109,11 @@ extern void mp_watch_read(MpWatch *watch);
 /* Names that went and didn't come back. */
 extern void mp_watch_expire(MpWatch *watch, int64_t now);
 extern void mp_watch_empty_limbo(MpWatch *watch);
+/*
+ * A folder was found that is watched already, as one that went from elsewhere a moment ago: then it
+ * was moved here, before this place was watched, and takes the found one's place in the tree.
+ */
+extern bool mp_watch_arrived(MpWatch *watch, const MpWatched *folder, MpWatched *found,
+							 const char *path);
 
 #endif							/* MP_WATCH_STATE_H */

@@ -291,27 +291,27 @@ list_folder(MpWatch *watch, MpWatched *folder, const char *path, int handle)
 	return listing.bad ? ENOMEM : err;
 }
 
-/* Puts an open folder under watch; *again: it has another's number, try later. */
+/* Puts an open folder under watch; *again: it has the number of *same, try later. */
 static int
-put_under_watch(MpWatch *watch, MpWatched *folder, int fd, bool *again)
+put_under_watch(MpWatch *watch, MpWatched *folder, int fd, MpWatched **same, bool *again)
 {
-	MpWatched  *same;
 	int			err = check_events(watch, fd);
 	int			wd;
 
 	*again = false;
+	*same = NULL;
 	if (err != 0)
 		return err;
 	wd = add_number(watch, fd, folder == watch->tree.root, &err);
 	if (wd < 0)
 		return err;
-	same = mp_watched_by_wd(&watch->tree, wd);
-	if (same == folder)
+	*same = mp_watched_by_wd(&watch->tree, wd);
+	if (*same == folder)
 	{
 		folder->tries = 0;
 		return 0;
 	}
-	if (same != NULL)
+	if (*same != NULL)
 	{
 		*again = folder->tries++ < MOST_TRIES;
 		return EEXIST;
@@ -325,9 +325,12 @@ put_under_watch(MpWatch *watch, MpWatched *folder, int fd, bool *again)
 static void
 walk_open_folder(MpWatch *watch, MpWatched *folder, const char *path, int fd)
 {
+	MpWatched  *same;
 	bool		again;
-	int			err = put_under_watch(watch, folder, fd, &again);
+	int			err = put_under_watch(watch, folder, fd, &same, &again);
 
+	if (again && mp_watch_arrived(watch, same, folder, path))
+		return;
 	if (again)
 	{
 		mp_watched_list(&watch->tree.to_walk, folder);
@@ -478,9 +481,10 @@ mp_watch_retry(MpWatch *watch)
 	mp_find(&watch->guard.tree, path, true, &found);
 	if (found.err == 0)
 	{
+		MpWatched  *same;
 		bool		again;
 
-		err = put_under_watch(watch, folder, found.fd, &again);
+		err = put_under_watch(watch, folder, found.fd, &same, &again);
 		close(found.fd);
 		if (err == 0)
 			watch->fate = MP_WATCH_ANEW;

@@ -17,6 +17,14 @@ my $node = start_server('watching', MissingPhotos::Watch::CONFIGURATION);
 my $base = $node->basedir;
 create_library($node, 'library');
 my @files = map { my $album = $_; map { "album$album/$_.jpg" } 1 .. 40 } 1 .. 10;
+# The library's fixture takes a path's digest for the content's: so the content is the path.
+for my $file (@files)
+{
+    make_file("$base/root/$file");
+    open(my $out, '>', "$base/root/$file") or die $!;
+    print $out "/data7/$file";
+    close($out);
+}
 my $case = MissingPhotos::Campaign->new($node, 'library', 7, "$base/root", @files)->register;
 my $root = $case->{folder};
 start_watching($case);
