@@ -6,7 +6,7 @@ SELECT mapping #>> '{tables,photo,name}' AS photo_table, mapping #>> '{tables,ph
        COALESCE(mapping #>> '{tables,file,columns,path}', mapping #>> '{tables,photo,columns,path}') AS path_column
   FROM missing_photos.attached_library \gset
 SELECT t.ok(missing_photos.check_library() IS NOT NULL, 'check_library: an attached library is in order');
-SELECT t.is((SELECT count(*)::text FROM missing_photos.contract_functions()), '26', 'all functions are there');
+SELECT t.is((SELECT count(*)::text FROM missing_photos.contract_functions()), '28', 'all functions are there');
 SELECT t.ok((SELECT bool_and(acl IS NOT NULL AND NOT EXISTS (
 	SELECT FROM aclexplode(acl) AS p WHERE p.grantee = 0)) FROM missing_photos.contract_functions()),
 	'none of them is PUBLIC''s');

@@ -67,6 +67,8 @@ BEGIN
 	SELECT m.moved::pg_catalog.text INTO outcome FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[other], ARRAY[path], NULL, NULL, NULL) AS m;
 	RETURN NEXT outcome;
 	PERFORM * FROM missing_photos.library_claimed(ARRAY[path]);
+	PERFORM * FROM missing_photos.library_at(ARRAY[path]);
+	PERFORM * FROM missing_photos.library_owners_below(path);
 	PERFORM * FROM missing_photos.library_photos_by_content(owner, ARRAY['00']);
 	PERFORM * FROM missing_photos.library_add(owner, photo, other, '00000000000000000000000000000000', 1, 'image');
 	PERFORM missing_photos.library_job('00000000-0000-0000-0000-000000000001', owner, 'scan', 'started', 0, 1, NULL);
