@@ -3,6 +3,9 @@
  *
  * A map of src/extension, from the functions people call down to the process that reads the disk:
  *
+ *   watcher.c              the background worker that watches the roots
+ *   watch_root.c  watch_apply.c    one root and its probe; what is told becomes changes
+ *   watch_new.c  watch_look.c  watch_doubts.c    new files, names looked at, owners to be scanned
  *   scan.c  check_files.c  file_hash.c  file_hashes.c  add_root.c    the verbs, one file each
  *   add_file.c  remap.c  merge.c  undo_moves.c    those about files that moved
  *   job_verbs.c            what people do with a job: approve, cancel
@@ -27,6 +30,7 @@
  *   digest.c  reasons.c    files' contents; verdicts in words
  *   result_set.c  sha1.c   many rows as a result; a digest the server lacks
  *   sql_calls.c  columns.c  owner_rights.c    SQL, arrays for it, acting as the extension's owner
+ *   watch_verbs.c  watch_client.c    starting the watcher; a probe that watches a root
  *   probe_client.c         requests and answers, deadlines, cancel
  *   probe_messages.c  probe_terms.c    whole messages; what the probe was told
  *   probe_process.c  probe_service.c    starting and ending the probe; one that runs as a service

@@ -6,6 +6,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "job_queue.h"
 #include "library.h"
 #include "settings.h"
 #include "sql_calls.h"
@@ -107,17 +108,15 @@ watch_doubts_due(TimestampTz due)
 	return due;
 }
 
-/* An owner without photos needs no scan, and one that is no more can't have any. */
+/* Files that moved are linked again before anything is called missing. */
 static void
 start_scan(void *arg)
 {
 	const char *owner = arg;
-	Arguments	a = {0};
+	NullableDatum none = {.isnull = true};
 
-	if (library_photo_count(owner) == 0)
-		return;
-	argument_text(&a, owner);
-	call_as_caller("SELECT missing_photos.start_scan($1)", &a);
+	if (library_photo_count(owner) > 0)
+		job_queue_add("scan", owner, none, "{\"relink\": true}");
 }
 
 void

@@ -7,10 +7,8 @@
 #include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/varlena.h"
 
 #include "reasons.h"
 #include "settings.h"
@@ -20,9 +18,6 @@
 #define RETRY_MS 1000
 #define MOST_RETRY_MS 30000
 #define SILENT_MS (4 * MP_WATCH_BEAT_MS)
-
-/* What nobody keeps photos in, where no setting says otherwise. */
-#define EXCLUDED ".*, @eaDir, #recycle"
 
 void
 watch_root_init(WatchRoot *root, const Root *registered)
@@ -47,26 +42,6 @@ wait_for_root(WatchRoot *root, const char *reason)
 	root->news = true;
 }
 
-/* The globs of folders to be left out. */
-static List *
-excluded(void)
-{
-	const char *setting = GetConfigOption("missing_photos.exclude", true, false);
-	char	   *text = pstrdup(setting != NULL ? setting : EXCLUDED);
-	List	   *globs = NIL;
-
-	for (char *at = strtok(text, ","); at != NULL; at = strtok(NULL, ","))
-	{
-		while (*at == ' ')
-			at++;
-		for (size_t n = strlen(at); n > 0 && at[n - 1] == ' ';)
-			at[--n] = '\0';
-		if (*at != '\0')
-			globs = lappend(globs, at);
-	}
-	return globs;
-}
-
 void
 watch_root_start(WatchRoot *root, RootTable *roots)
 {
@@ -84,7 +59,8 @@ watch_root_start(WatchRoot *root, RootTable *roots)
 			wait_for_root(root, reason_text(registered->reason, registered->err));
 			return;
 		}
-		watch_client_start(&root->client, roots, registered, excluded(), setting_max_watches);
+		watch_client_start(&root->client, roots, registered, settings_list(setting_exclude),
+						   setting_max_watches);
 		root->running = true;
 		root->ready = root->polled = false;
 		root->unwatched = 0;
