@@ -27,7 +27,7 @@
 PG_FUNCTION_INFO_V1(missing_photos_delete_missing);
 PG_FUNCTION_INFO_V1(missing_photos_delete_missing_photos);
 
-#define FUNCTION_BATCH 1000
+#define FUNCTION_BATCH 5000
 
 typedef void (*DeleteStep) (OwnerDeletion *d);
 
