@@ -17,7 +17,6 @@
 
 enum
 {
-	PROGRESS_BYTES = 1024 * 1024,	/* a sign of life for each MiB */
 	DROP_BYTES = 1024 * 1024,	/* put out of the page cache at a time */
 	AHEAD_BYTES = 512 * 1024,	/* asked for when a file is opened; then the kernel reads ahead */
 	SIZE_BYTES = 8
@@ -98,7 +97,6 @@ mp_content_start(MpContent *content, uint8_t part)
 {
 	content->part = part;
 	content->at = 0;
-	content->told = 0;
 	content->size_bytes = 0;
 	content->at_end = false;
 }
@@ -119,18 +117,13 @@ within_ends(MpContent *content, size_t size)
 	if (content->at < MP_END_BYTES)
 		return size < MP_END_BYTES - content->at ? size : (size_t) (MP_END_BYTES - content->at);
 	if (content->at < tail)
-		content->at = content->told = tail;
+		content->at = tail;
 	return size;
 }
 
 static void
-tell_and_drop(MpContent *content)
+drop_behind(MpContent *content)
 {
-	if (content->at - content->told >= PROGRESS_BYTES)
-	{
-		mp_progress_add((content->at - content->told) / PROGRESS_BYTES);
-		content->told = content->at;
-	}
 	if (content->was_cold && content->part == MP_WHOLE &&
 		content->at - content->dropped >= DROP_BYTES)
 	{
@@ -157,7 +150,6 @@ read_size(MpContent *content, uint8_t *to, size_t room)
 static void
 end_part(MpContent *content)
 {
-	mp_progress_add(1);
 	content->at_end = true;
 	if (content->end != UINT64_MAX && content->end != content->at)
 		content->uneven = true;
@@ -177,6 +169,8 @@ mp_content_read(MpContent *content, void *buffer, size_t size)
 		do
 			n = pread(content->fd, buffer, size, (off_t) content->at);
 		while (n < 0 && mp_try_again(&tries));
+		/* A sign of life for each piece: on a slow disk many files share its speed. */
+		mp_progress_add(1);
 		if (n < 0)
 			content->err = errno;
 		else if (n == 0)
@@ -187,7 +181,7 @@ mp_content_read(MpContent *content, void *buffer, size_t size)
 	if (content->at_end)
 		return content->part == MP_ENDS ? read_size(content, buffer, size) : 0;
 	content->at += (uint64_t) n;
-	tell_and_drop(content);
+	drop_behind(content);
 	return (size_t) n;
 }
 

@@ -30,7 +30,6 @@ typedef struct MpContent
 	uint64_t	fsid;
 	uint64_t	at;				/* offset of what is read next */
 	uint64_t	end;			/* where a part read before it ended, UINT64_MAX: none was */
-	uint64_t	told;			/* up to here it was told in signs of life */
 	uint64_t	dropped;		/* up to here it was put out of the page cache */
 } MpContent;
 
