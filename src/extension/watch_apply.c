@@ -27,7 +27,7 @@
 #define FEW 20					/* photos settled one by one; more is a scan's work */
 #define MANY 200				/* of those that are there */
 #define SOON_MS 300				/* of quiet before a scan */
-#define STORM_MS 1500
+#define STORM_MS 1000
 #define FORGET_MS 3000			/* a name that nobody knows */
 
 /* A name that wasn't there when it was looked for. */
@@ -152,15 +152,19 @@ settle_present(PathRow **rows, int n)
 	return changes;
 }
 
-/* Photos of files that are gone, and were when the delay began. */
+/*
+ * Photos of files that are gone, and were when the delay began.  Where many more wait for their delay
+ * to be over this is the beginning of a storm, and not to be believed bit by bit.
+ */
 static int64
 settle_gone(PathRow **rows, int n)
 {
 	int64		changes = 0;
+	int			waiting = list_length(watch_absent_files());
 
 	for (int i = 0; i < n; i++)
 	{
-		if (n > FEW || !watch_may_flag(rows[i]->owner, 1))
+		if (n + waiting > FEW || !watch_may_flag(rows[i]->owner, 1))
 			watch_suspect(rows[i]->owner, STORM_MS);
 		else if (is_first_of_photo(rows, i) && check(rows[i]))
 			changes++;

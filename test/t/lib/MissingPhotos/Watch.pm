@@ -54,7 +54,7 @@ sub settled
                    (SELECT count(*) FROM missing_photos.job),
                    (SELECT count(*) FROM missing_photos.job WHERE state IN ('queued', 'running'))));
         ($before, $since) = ($now, time) if $now ne $before || $now !~ /\|0$/;
-        return time - $since > 2.5;
+        return time - $since > 1.4;
     }) or diag('it does not settle');
 }
 
