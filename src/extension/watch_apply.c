@@ -389,6 +389,7 @@ watch_apply(const WatchChange *changes, int n)
 	Names		looks = {0};
 	int64		done = 0;
 
+	watch_heard();
 	moves.from = palloc((n + 1) * sizeof(char *));
 	moves.to = palloc((n + 1) * sizeof(char *));
 	for (int i = 0; i < n; i++)

@@ -14,7 +14,8 @@
 #include "watch_apply.h"
 #include "watch_doubts.h"
 
-#define MOST_QUIET_MS 30000		/* a storm is waited out for so long */
+#define QUIET_MS 500			/* without any event before a scan: it would chase what moves */
+#define MOST_QUIET_MS 300000	/* a storm is waited out for so long */
 #define RETRY_MS 30000			/* after a scan could not be queued */
 #define WINDOW_MS 3600000		/* in which losses are counted */
 
@@ -28,6 +29,13 @@ typedef struct Doubt
 } Doubt;
 
 static List *doubts = NIL;
+static TimestampTz last_event = 0;
+
+void
+watch_heard(void)
+{
+	last_event = GetCurrentTimestamp();
+}
 
 static Doubt *
 find(const char *owner)
@@ -82,6 +90,8 @@ watch_may_flag(const char *owner, int files)
 	Doubt	   *doubt = find(owner);
 	TimestampTz now = GetCurrentTimestamp();
 
+	if (doubt->due != 0)
+		return false;
 	if (TimestampDifferenceExceeds(doubt->window, now, WINDOW_MS))
 	{
 		doubt->window = now;
@@ -131,6 +141,12 @@ watch_start_scans(TimestampTz now)
 
 		if (doubt->due == 0 || doubt->due > now)
 			continue;
+		if (!TimestampDifferenceExceeds(last_event, now, QUIET_MS) &&
+			!TimestampDifferenceExceeds(doubt->first, now, MOST_QUIET_MS))
+		{
+			doubt->due = TimestampTzPlusMilliseconds(last_event, QUIET_MS);
+			continue;
+		}
 		doubt->due = 0;
 		error = try_in_subtransaction(start_scan, doubt->owner);
 		if (error == NULL)

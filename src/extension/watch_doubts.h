@@ -7,9 +7,12 @@
 /* The owner is scanned when nothing more was heard of this kind for so many ms. */
 extern void watch_suspect(const char *owner, int quiet_ms);
 
+/* Something happened: scans wait for a moment of quiet. */
+extern void watch_heard(void);
+
 /*
- * Counts files about to be flagged one by one; false: the owner has lost so many of late that a scan
- * should weigh them.
+ * Counts files about to be flagged one by one; false: the owner is to be scanned anyway, or has lost so
+ * many of late that a scan should weigh them.
  */
 extern bool watch_may_flag(const char *owner, int files);
 
