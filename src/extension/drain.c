@@ -323,6 +323,7 @@ missing_photos_drain_deletions(PG_FUNCTION_ARGS)
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	drain.context = AllocSetContextCreate(PortalContext, "missing_photos drain",
 										  ALLOCSET_DEFAULT_SIZES);
+	library_check_writable("drain_deletions");
 	take_lock();
 	PG_TRY();
 	{

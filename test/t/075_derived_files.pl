@@ -311,6 +311,8 @@ sub who_may
     sql('ALTER TABLE api_photo DISABLE ROW LEVEL SECURITY');
     is(error_of("SET ROLE cleaner;\nCALL missing_photos.drain_deletions()"), '', 'one that sees all may');
     ok(-e $file, 'a file in use stays');
+    is(error_of("SET ROLE cleaner; SELECT missing_photos.add_derived_root('/protected_media', '$media', '.derived')"),
+        '', 'it may say where they are');
     sql('SELECT missing_photos.remove_derived_root(\'/protected_media\')');
     is(sql('SELECT count(*) FROM missing_photos.deletion'), 0, 'a root is forgotten with its queue');
 }
