@@ -7,6 +7,16 @@
 #include "utils/guc.h"
 #include "utils/wait_event.h"
 
+/* 16 moved the macros for values of variable length to a header of their own. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* 17 knows the kinds of processes by one scheme. */
+#if PG_VERSION_NUM < 170000
+#define AmBackgroundWorkerProcess() IsBackgroundWorker
+#endif
+
 /* 15 lets an extension reserve its prefix of settings; 14 can only warn about unknown ones. */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)

@@ -145,7 +145,7 @@ write_failure(void *arg)
 	const char *message = failure->error->message;
 	/* A worker has no client that could have cancelled its statement: it is the job that was meant. */
 	bool		cancelled = failure->error->sqlerrcode == ERRCODE_QUERY_CANCELED &&
-		IsBackgroundWorker;
+		AmBackgroundWorkerProcess();
 	/* One that couldn't even begin leaves what an earlier run counted. */
 	const char *state = write_end(job, cancelled ? "cancelled" : "failed", message,
 								  job->counted != NULL);

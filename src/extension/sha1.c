@@ -5,6 +5,8 @@
 #include "common/sha1.h"
 #include "fmgr.h"
 
+#include "compat.h"
+
 PG_FUNCTION_INFO_V1(missing_photos_sha1);
 
 Datum
