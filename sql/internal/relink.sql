@@ -63,7 +63,8 @@ SELECT pg_catalog.pg_extension_config_dump('missing_photos.candidate', '');
 -- The following belong to runs under way. They aren't logged: after a crash of the server they are
 -- empty, and the next run begins anew. They are filled a moment before they are read, so the planner
 -- may take them for empty and loop over two of them; functions that join them forbid that, and every
--- join is a hash or a merge: linear. (What is forbidden costs so much on paper that the planner would
+-- join is a hash or a merge: linear. Where a few rows of many are wanted, OFFSET 0 has each looked up by
+-- its key. (What is forbidden costs so much on paper that the planner would
 -- think of compiling.) Rows are changed a few times, on the page where they are.
 
 CREATE UNLOGGED TABLE missing_photos.relink_row (
@@ -90,6 +91,8 @@ CREATE UNLOGGED TABLE missing_photos.relink_row (
 	done      boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (job_id, file)
 ) WITH (fillfactor = 40);
+CREATE INDEX relink_row_to_do ON missing_photos.relink_row (job_id, place)
+ WHERE place IS NOT NULL AND NOT done;
 COMMENT ON TABLE missing_photos.relink_row IS 'files of the library that aren''t at their paths';
 COMMENT ON COLUMN missing_photos.relink_row.displaced IS
 	'another file lies at its path, or may do; replaced: it surely is another one';
@@ -119,6 +122,7 @@ CREATE UNLOGGED TABLE missing_photos.relink_file (
 	PRIMARY KEY (job_id, number)
 ) WITH (fillfactor = 40);
 COMMENT ON TABLE missing_photos.relink_file IS 'files on disk that may be one of those';
+COMMENT ON COLUMN missing_photos.relink_file.number IS 'negative when it is occupied';
 COMMENT ON COLUMN missing_photos.relink_file.occupied IS
 	'its path is that of a displaced row; open: it may be another row''s for its content';
 
@@ -280,7 +284,8 @@ AS $$
 	DELETE FROM missing_photos.candidate AS old
 	 WHERE old.owner = forget_candidates.owner
 	   AND (old.file = ANY (SELECT unnest(files)) OR old.path = ANY (SELECT unnest(paths)));
-	DELETE FROM missing_photos.read_digest AS old WHERE old.path = ANY (SELECT unnest(paths))
+	DELETE FROM missing_photos.read_digest AS old USING unnest(paths) AS p (path)
+	 WHERE old.path = p.path
 $$;
 COMMENT ON FUNCTION missing_photos.forget_candidates IS
 	'forgets what was offered for files that have a place now, or of a place that has a row';
@@ -289,22 +294,29 @@ CREATE FUNCTION missing_photos.relink_note_moved(job_id uuid, owner text, files 
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET enable_nestloop = off
-SET jit = off
 AS $$
 	INSERT INTO missing_photos.file_digest AS known (file, size, mtime_ns, algorithm, digest, ends)
 	SELECT r.file, f.size, f.mtime_ns, f.algorithm, f.digest, f.ends
-	  FROM missing_photos.relink_row AS r
-	  JOIN missing_photos.relink_file AS f ON f.job_id = r.job_id AND f.number = r.place
-	 WHERE r.job_id = relink_note_moved.job_id AND f.digest IS NOT NULL
-	   AND r.file = ANY (SELECT unnest(relink_note_moved.files))
+	  FROM (SELECT DISTINCT w.file FROM unnest(relink_note_moved.files) AS w (file)) AS moved
+	 CROSS JOIN LATERAL (SELECT k.* FROM missing_photos.relink_row AS k
+	                      WHERE k.job_id = relink_note_moved.job_id AND k.file = moved.file
+	                     OFFSET 0) AS r
+	 CROSS JOIN LATERAL (SELECT g.* FROM missing_photos.relink_file AS g
+	                      WHERE g.job_id = relink_note_moved.job_id AND g.number = r.place
+	                     OFFSET 0) AS f
+	 WHERE f.digest IS NOT NULL
 	 ORDER BY r.file
 	ON CONFLICT (file) DO UPDATE
 	   SET size = excluded.size, mtime_ns = excluded.mtime_ns, algorithm = excluded.algorithm,
 	       digest = excluded.digest, ends = excluded.ends, noted_at = excluded.noted_at;
 	SELECT missing_photos.forget_candidates(owner, files, paths);
 	UPDATE missing_photos.relink_row AS r SET done = true
-	 WHERE r.job_id = relink_note_moved.job_id AND r.file = ANY (SELECT unnest(files))
+	 WHERE r.ctid = ANY (ARRAY(
+	           SELECT k.ctid
+	             FROM unnest(files) AS w (file)
+	            CROSS JOIN LATERAL (SELECT g.ctid FROM missing_photos.relink_row AS g
+	                                 WHERE g.job_id = relink_note_moved.job_id AND g.file = w.file
+	                                OFFSET 0) AS k))
 $$;
 COMMENT ON FUNCTION missing_photos.relink_note_moved IS 'keeps what was learnt of files that were moved';
 

@@ -253,38 +253,27 @@ $$;
 COMMENT ON FUNCTION missing_photos.relink_by_time IS
 	'rows whose name, size and time are found elsewhere';
 
-CREATE FUNCTION missing_photos.relink_next(job_id uuid, most integer)
+CREATE FUNCTION missing_photos.relink_next(job_id uuid, chained boolean, most integer)
 RETURNS TABLE (
 	photo text, file text, old_path text, new_path text, displaced boolean, old_inode bigint,
 	old_size bigint, old_mtime_ns bigint, fsid bigint, inode bigint, size bigint, mtime_ns bigint,
 	ctime_ns bigint)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
-SET enable_nestloop = off
-SET jit = off
 AS $$
-	-- Rows that exchange their paths, in a chain or a circle, go first and all at once.
-	WITH next AS MATERIALIZED (
-		SELECT r.file, r.photos, r.path AS old_path, f.path AS new_path, r.displaced,
-		       r.inode AS old_inode, r.size AS old_size, r.mtime_ns AS old_mtime_ns,
-		       f.fsid, f.inode, f.size, f.mtime_ns, f.ctime_ns
-		  FROM missing_photos.relink_row AS r
-		  JOIN missing_photos.relink_file AS f
-		    ON f.job_id = relink_next.job_id AND f.number = r.place
-		 WHERE r.job_id = relink_next.job_id AND NOT r.done
-		 ORDER BY NOT (r.displaced OR f.occupied), r.place
-		 LIMIT greatest(most, (SELECT count(*) FROM missing_photos.relink_row AS chained
-		                         JOIN missing_photos.relink_file AS c
-		                           ON c.job_id = relink_next.job_id AND c.number = chained.place
-		                        WHERE chained.job_id = relink_next.job_id AND NOT chained.done
-		                          AND (chained.displaced OR c.occupied)))
-	)
-	SELECT photo.id, next.file, next.old_path, next.new_path, next.displaced, next.old_inode,
-	       next.old_size, next.old_mtime_ns, next.fsid, next.inode, next.size, next.mtime_ns,
-	       next.ctime_ns
-	  FROM next
-	 CROSS JOIN LATERAL (SELECT DISTINCT p.id FROM unnest(next.photos) AS p (id)) AS photo
-	 ORDER BY next.new_path
+	-- Rows that exchange their paths, in a chain or a circle, are wanted all at once. OFFSET 0 makes
+	-- the planner look each file up by its key.
+	SELECT photo.id, r.file, r.path, f.path, r.displaced, r.inode, r.size, r.mtime_ns,
+	       f.fsid, f.inode, f.size, f.mtime_ns, f.ctime_ns
+	  FROM (SELECT n.* FROM missing_photos.relink_row AS n
+	         WHERE n.job_id = relink_next.job_id AND n.place IS NOT NULL AND NOT n.done
+	           AND (NOT chained OR n.displaced OR n.place < 0)
+	         ORDER BY n.place
+	         LIMIT CASE WHEN NOT chained THEN most END) AS r
+	 CROSS JOIN LATERAL (SELECT g.* FROM missing_photos.relink_file AS g
+	                      WHERE g.job_id = relink_next.job_id AND g.number = r.place
+	                     OFFSET 0) AS f
+	 CROSS JOIN LATERAL (SELECT DISTINCT p.id FROM unnest(r.photos) AS p (id)) AS photo
 $$;
 COMMENT ON FUNCTION missing_photos.relink_next IS
 	'the next files to be given their new paths, a row for each of their photos';

@@ -115,18 +115,19 @@ relink_good_moves(const Move *moves, int n)
 	return good;
 }
 
-/* The moves to be made next. */
+/* The moves to be made next: those that exchange their paths, or others. */
 static Move *
-load_moves(Relink *relink, int *n)
+load_moves(Relink *relink, bool chained, int *n)
 {
 	Arguments	a = {0};
 	Move	   *moves;
 
 	argument_datum(&a, UUIDOID, relink->scan->job.id);
+	argument_bool(&a, chained);
 	argument_int4(&a, relink->scan->batch_size);
 	call_as_owner("SELECT photo, file, old_path, new_path, displaced, old_inode, old_size,"
 				  "       old_mtime_ns, fsid, inode, size, mtime_ns, ctime_ns"
-				  "  FROM missing_photos.relink_next($1, $2)", &a);
+				  "  FROM missing_photos.relink_next($1, $2, $3)", &a);
 	*n = SPI_processed;
 	moves = MemoryContextAllocHuge(CurrentMemoryContext, (Size) (*n + 1) * sizeof(Move));
 	for (int i = 0; i < *n; i++)
@@ -199,13 +200,16 @@ relink_apply(Relink *relink)
 	Columns    *wanted;
 	Columns    *moved;
 	Move	   *moves;
-	int			n;
+	int			n = 0;
 
 	job_new_round(&scan->job);
 	scan->more = false;
 	if (scan->dry_run)
 		return;
-	moves = load_moves(relink, &n);
+	if (claims_any_displaced(scan->claims))
+		moves = load_moves(relink, true, &n);
+	if (n == 0)
+		moves = load_moves(relink, false, &n);
 	scan->more = n > 0;
 	if (n == 0)
 		return;

@@ -99,7 +99,9 @@ take_file(void *taker, const char *path, size_t length, const MpIdentity *identi
 	if (claim == CLAIM_KEPT)
 		return;
 	columns_add_row(files);
-	columns_set_int4(files, FILE_NUMBER, ++relink->number);
+	relink->number++;
+	columns_set_int4(files, FILE_NUMBER,
+					 claim == CLAIM_DISPLACED ? -relink->number : relink->number);
 	columns_set_text(files, FILE_PATH, path, length);
 	columns_set_int8(files, FILE_FSID, identity->fsid);
 	columns_set_int8(files, FILE_INODE, identity->inode);
