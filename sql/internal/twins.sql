@@ -1,9 +1,11 @@
 -- Without a SET clause, so that it is part of the query that calls it and not a statement per name.
+-- Plain ASCII is its own normal form, and most names are nothing else.
 CREATE FUNCTION missing_photos.twin_key(name text)
 RETURNS text
 LANGUAGE sql STABLE
 AS $$
-	SELECT CASE WHEN pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'UTF8'
+	SELECT CASE WHEN pg_catalog.octet_length(name) OPERATOR(pg_catalog.<>) pg_catalog.length(name)
+	             AND pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'UTF8'
 	            THEN pg_catalog.lower(pg_catalog.normalize(pg_catalog.rtrim(name), 'NFC'))
 	            ELSE pg_catalog.lower(pg_catalog.rtrim(name)) END
 $$;

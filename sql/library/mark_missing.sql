@@ -64,9 +64,11 @@ BEGIN
 		  FROM (SELECT DISTINCT ON (l.{link.photo}) t.photo, k.key::pg_catalog.text AS file
 		          FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.mains),
 		                          pg_catalog.unnest(my.free)) AS t(photo, main, free)
-		          JOIN {link} AS l ON l.{link.photo} {=} t.photo::{photo.key:type}{and_link_of_owner}
 		         -- Few links are left here. OFFSET 0 keeps the planner, which can't know that, from
-		         -- reading the whole file table.
+		         -- reading the whole link or file table.
+		         CROSS JOIN LATERAL (SELECT l.{link.photo}, l.{link.file} FROM {link} AS l
+		                              WHERE l.{link.photo} {=} t.photo::{photo.key:type}{and_link_of_owner}
+		                             OFFSET 0) AS l
 		         CROSS JOIN LATERAL (SELECT f.{file.key} AS key, {rank} AS rank FROM {file} AS f
 		                              WHERE f.{file.key} {=} l.{link.file}{and_file_of_owner}
 		                                AND {media} AND NOT f.{file.missing} OFFSET 0) AS k

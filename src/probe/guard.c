@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dirlist.h"
 #include "guard.h"
 #include "mounts.h"
 #include "progress.h"
@@ -78,20 +77,6 @@ mp_guard_doubt(MpGuard *guard, MpJudgement judgement)
 		guard->shortage = judgement.err;
 }
 
-static bool
-is_empty(int root)
-{
-	int			fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool		empty;
-
-	mp_progress_add(1);
-	if (fd < 0)
-		return false;
-	empty = mp_list_is_empty(fd);
-	close(fd);
-	return empty;
-}
-
 void
 mp_guard_open(MpGuard *guard, const MpPlace *place)
 {
@@ -121,7 +106,6 @@ mp_guard_open(MpGuard *guard, const MpPlace *place)
 	guard->report.device = sight.node.device;
 	guard->report.mount_id = sight.node.mount_id;
 	guard->report.mounts = sight.mounts;
-	guard->report.empty = is_empty(sight.fd);
 }
 
 static bool

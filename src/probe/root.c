@@ -8,8 +8,11 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
+#include "dirlist.h"
 #include "mountinfo.h"
+#include "progress.h"
 #include "root.h"
 
 static void
@@ -154,6 +157,20 @@ mp_root_look_for_marker(MpGuard *guard, const char *name)
 		mp_guard_doubt(guard, mp_judgement(MP_UNREACHABLE, MP_MARKER_ABSENT, 0));
 }
 
+static bool
+is_empty(int root)
+{
+	int			fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool		empty;
+
+	mp_progress_add(1);
+	if (fd < 0)
+		return false;
+	empty = mp_list_is_empty(fd);
+	close(fd);
+	return empty;
+}
+
 int
 mp_root_write(const MpRequest *request, MpWriter *w)
 {
@@ -166,6 +183,7 @@ mp_root_write(const MpRequest *request, MpWriter *w)
 	mp_guard_open(&guard, &request->place);
 	if (mp_guard_holds(&guard))
 	{
+		guard.report.empty = is_empty(guard.tree.fd);
 		err = describe(&guard, canonical, sizeof(canonical), &mount_id, &mounts);
 		if (request->path.length > 0)
 			mp_root_look_for_marker(&guard, request->path.data);

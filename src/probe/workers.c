@@ -101,7 +101,7 @@ take_timed(MpJob *job, uint32_t index, MpScratch *scratch)
 		waited >= WAITING_SHARE * worked;
 }
 
-static void grow(MpWorkers *workers);
+static void weigh(MpWorkers *workers, bool waited);
 
 static void *
 work(void *argument)
@@ -123,8 +123,7 @@ work(void *argument)
 		else
 			job->step(job, index, &scratch);
 		pthread_mutex_lock(&workers->lock);
-		if (waited)
-			grow(workers);
+		weigh(workers, waited);
 		if (++job->finished == job->steps)
 		{
 			/* The last one: nobody else touches the job any more, and done may free it. */
@@ -159,12 +158,21 @@ start_thread(MpWorkers *workers)
 	return err == 0;
 }
 
-/* Steps wait: from now on there are as many threads as can be of use.  Called locked. */
+/*
+ * Counts the steps that waited against those that didn't.  Once there is a surplus as large as the
+ * pool there are as many threads as can be of use from now on.  Called locked.
+ */
 static void
-grow(MpWorkers *workers)
+weigh(MpWorkers *workers, bool waited)
 {
 	uint32_t	wanted = 0;
 
+	if (!waited)
+		workers->waits = workers->waits > 0 ? workers->waits - 1 : 0;
+	else if (workers->grows)
+		workers->waits++;
+	if (!workers->grows || workers->waits < workers->limit)
+		return;
 	workers->grows = false;
 	workers->limit = MP_MOST_THREADS;
 	for (const MpJob *job = workers->first; job != NULL; job = job->next)

@@ -38,6 +38,7 @@ typedef struct MpWorkers
 	uint32_t	threads;		/* running */
 	uint32_t	limit;			/* of threads */
 	bool		grows;			/* the limit rises where steps wait */
+	uint32_t	waits;			/* steps that waited, less those that didn't */
 	uint32_t	idle;
 	bool		stopping;
 } MpWorkers;

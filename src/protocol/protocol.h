@@ -101,7 +101,7 @@
  *   place     str absolute path of the root | u32 n | n x str absolute path of every other
  *             registered root (a symbolic link may lead there, and nowhere else)
  *   root report
- *             u8 verdict | u8 reason | u16 errno | u8 root is empty | u64 fs magic | u64 fsid
+ *             u8 verdict | u8 reason | u16 errno | u8 empty (ROOT alone) | u64 fs magic | u64 fsid
  *             | u64 inode of the root | u64 device | u64 mount id | u64 mounts
  *             (mounts: a fingerprint of what is mounted at and below the root)
  *   exception u32 entry | u8 verdict | u8 reason | u16 errno

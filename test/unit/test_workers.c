@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../src/probe/workers.h"
@@ -90,6 +91,52 @@ test_limits(void)
 }
 
 static void
+work_hard(MpJob *job, uint32_t index, MpScratch *scratch)
+{
+	clock_t		start = clock();
+
+	(void) scratch;
+	while (clock() - start < CLOCKS_PER_SEC / 1000)
+		;
+	atomic_fetch_add(&((Counted *) job)->steps[index], 1);
+}
+
+static void
+wait_long(MpJob *job, uint32_t index, MpScratch *scratch)
+{
+	(void) scratch;
+	usleep(5000);
+	atomic_fetch_add(&((Counted *) job)->steps[index], 1);
+}
+
+/* The threads that a pool allows itself after some steps of a kind. */
+static uint32_t
+limit_after(uint32_t threads, void (*kind) (MpJob *, uint32_t, MpScratch *))
+{
+	static Counted job;
+	MpWorkers	workers;
+
+	memset(&job, 0, sizeof(job));
+	mp_workers_start(&workers, threads);
+	job.workers = &workers;
+	job.rounds = 1;
+	job.job.steps = STEPS;
+	job.job.step = kind;
+	job.job.done = finished;
+	mp_workers_submit(&workers, &job.job);
+	mp_workers_stop(&workers);
+	return workers.limit;
+}
+
+static void
+test_growth(void)
+{
+	is(limit_after(0, wait_long), MP_MOST_THREADS, "a pool whose steps wait grows");
+	ok(limit_after(0, work_hard) <= 16, "one whose steps work doesn't");
+	is(limit_after(3, wait_long), 3, "nor one whose size was given");
+}
+
+static void
 test_no_threads(void)
 {
 	struct rlimit old;
@@ -119,6 +166,7 @@ main(void)
 	test_jobs(4);
 	test_jobs(16);
 	test_limits();
+	test_growth();
 	test_no_threads();
 	return done();
 }
