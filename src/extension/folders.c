@@ -21,6 +21,8 @@ typedef struct KnownFolder
 	uint64		learnt;			/* of the rows being learnt */
 	int64		kept_files;		/* how many files those were */
 	int64		learnt_files;
+	uint64		lost;			/* of rows that were known and are flagged now */
+	int64		lost_files;
 	bool		failed;
 	uint32		hash;
 	char		status;
@@ -43,6 +45,7 @@ struct Folders
 {
 	MemoryContext context;
 	known_hash *table;
+	bool		any_lost;
 	KnownFolder *last;			/* rows of one folder often follow each other; NULL: none yet */
 };
 
@@ -83,7 +86,8 @@ enter(Folders *folders, FolderName name)
 		name.path = copy_name(folders, name);
 		folder = known_insert(folders->table, name, &found);
 		folder->kept = folder->seen = folder->learnt = 0;
-		folder->kept_files = folder->learnt_files = 0;
+		folder->lost = 0;
+		folder->kept_files = folder->learnt_files = folder->lost_files = 0;
 		folder->failed = false;
 	}
 	return folders->last = folder;
@@ -187,6 +191,24 @@ folders_learn(Folders *folders, const FileRow *row)
 }
 
 void
+folders_lose(Folders *folders, const FileRow *row)
+{
+	KnownFolder *folder = counts(row) ? known_lookup(folders->table, folder_of(row)) : NULL;
+
+	if (folder == NULL || is_new(folder))
+		return;
+	folder->lost += row_hash(row, folder->name);
+	folder->lost_files++;
+	folders->any_lost = true;
+}
+
+bool
+folders_any_lost(const Folders *folders)
+{
+	return folders->any_lost;
+}
+
+void
 folders_fail(Folders *folders, const FileRow *row)
 {
 	KnownFolder *folder = counts(row) ? known_lookup(folders->table, folder_of(row)) : NULL;
@@ -204,11 +226,14 @@ folders_collect(const Folders *folders, Columns *columns)
 	known_start_iterate(folders->table, &at);
 	while ((folder = known_iterate(folders->table, &at)) != NULL)
 	{
-		if (!is_new(folder) || folder->failed)
+		bool		learnt = is_new(folder) && !folder->failed;
+
+		if (!learnt && folder->lost_files == 0)
 			continue;
 		columns_add_row(columns);
 		columns_set_text(columns, 0, folder->name.path, folder->name.length);
-		columns_set_int8(columns, 1, folder->learnt);
-		columns_set_int8(columns, 2, folder->learnt_files);
+		columns_set_int8(columns, 1, learnt ? folder->learnt : folder->kept - folder->lost);
+		columns_set_int8(columns, 2, learnt ? folder->learnt_files :
+						 folder->kept_files - folder->lost_files);
 	}
 }

@@ -25,9 +25,15 @@ extern void folders_foresee(const Folders *folders, Judge *judge);
 extern bool folders_any_new(const Folders *folders);
 /* Whether the row's folder has something new; if so adds the row to what is being learnt. */
 extern bool folders_learn(Folders *folders, const FileRow *row);
+/*
+ * The row is about to be flagged: of a folder that is wholly known the rest is known still.  Should it
+ * not be flagged after all, the next scan learns the folder anew.
+ */
+extern void folders_lose(Folders *folders, const FileRow *row);
+extern bool folders_any_lost(const Folders *folders);
 /* The row could not be learnt after all, so its folder isn't wholly known. */
 extern void folders_fail(Folders *folders, const FileRow *row);
-/* What was learnt, to be kept: columns (folder text, signature bigint, files bigint). */
+/* What was learnt, and what is left where rows were lost, to be kept: columns (folder text, signature bigint, files bigint). */
 extern void folders_collect(const Folders *folders, Columns *columns);
 
 #endif							/* MISSING_PHOTOS_FOLDERS_H */

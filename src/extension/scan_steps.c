@@ -157,6 +157,23 @@ look_again(OwnerScan *scan, Found *second)
 	return more;
 }
 
+static void
+lose_rows(OwnerScan *scan, const Columns *rows)
+{
+	for (int i = 0; i < rows->n_rows; i++)
+	{
+		Pointer		file = DatumGetPointer(rows->values[MISSING_FILE][i]);
+		Pointer		path = DatumGetPointer(rows->values[MISSING_PATH][i]);
+		FileRow		row = {.file = VARDATA_ANY(file), .file_length = VARSIZE_ANY_EXHDR(file)};
+
+		if (rows->nulls[MISSING_PATH][i])
+			continue;
+		row.path = VARDATA_ANY(path);
+		row.path_length = VARSIZE_ANY_EXHDR(path);
+		folders_lose(scan->folders, &row);
+	}
+}
+
 void
 scan_take_missing(OwnerScan *scan)
 {
@@ -188,6 +205,7 @@ scan_take_missing(OwnerScan *scan)
 	copies_use(&scan->changes, scan->roots, &rows);
 	twins_find(&scan->twins, scan->roots, &rows);
 	scan_confirm(scan, &rows);
+	lose_rows(scan, rows);
 	apply_missing(&scan->changes, rows);
 	scan_note_batch(scan, before);
 }
@@ -335,6 +353,8 @@ scan_fetch_new(OwnerScan *scan)
 	job_new_round(&scan->job);
 	scan_close(&scan->job);
 	scan->more = folders_any_new(scan->folders);
+	if (!scan->more && folders_any_lost(scan->folders))
+		learn_folders(scan->folders, scan->job.owner);
 	if (!scan->more)
 		return;
 	scan->found = make_found(scan);

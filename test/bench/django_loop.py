@@ -44,9 +44,22 @@ class File(models.Model):
 
 class Photo(models.Model):
     id = models.UUIDField(primary_key=True)
+    image_hash = models.CharField(max_length=64)
     owner_id = models.IntegerField()
     main_file = models.ForeignKey(File, null=True, on_delete=models.SET_NULL, related_name="+")
     files = models.ManyToManyField(File)
+    added_on = models.DateTimeField()
+    hidden = models.BooleanField()
+    public = models.BooleanField()
+    video = models.BooleanField()
+    rating = models.IntegerField()
+    in_trashcan = models.BooleanField()
+    removed = models.BooleanField()
+    size = models.BigIntegerField()
+    local_orientation = models.IntegerField()
+    is_screenshot = models.BooleanField()
+    is_document = models.BooleanField()
+    category_source = models.CharField(max_length=8)
     last_modified = models.DateTimeField()
 
     class Meta:
