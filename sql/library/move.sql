@@ -83,13 +83,17 @@ BEGIN
 	       pg_catalog.array_agg(k.found AND k.main IS NULL AND NOT k.was_main),
 	       pg_catalog.array_agg(k.found), pg_catalog.array_agg(k.held)
 	  INTO photos, files, paths, wanted, mains, afters, unshown, found, busy
-	  FROM (SELECT j.photo, j.file, j.path, j.main, COALESCE(($6)[j.ordinal], false) AS was_main,
-	               ($7)[j.ordinal] AS main_after, NOT COALESCE(($8)[j.ordinal], false) AS found,
+	  -- Joined, not subscripted: a place in an array of texts is found by walking there.
+	  FROM (SELECT j.photo, j.file, j.path, j.main, COALESCE(w.main, false) AS was_main,
+	               w.main_after, NOT COALESCE(w.path_only, false) AS found,
 	               NOT pg_catalog.bool_and(j.locked) OVER (PARTITION BY j.file) AS held,
-	               CASE WHEN COALESCE(($4)[j.ordinal] {=} j.path,
-	                                  ($4)[j.ordinal] IS NULL AND j.path IS NULL)
-	                    THEN ($5)[j.ordinal] END AS target
+	               CASE WHEN COALESCE(w.old_path {=} j.path, w.old_path IS NULL AND j.path IS NULL)
+	                    THEN w.new_path END AS target
 	          FROM missing_photos.library_lock($1, $2, $3) AS j
+	          JOIN ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6),
+	                          pg_catalog.unnest($7), pg_catalog.unnest($8))
+	               WITH ORDINALITY AS w(old_path, new_path, main, main_after, path_only, ordinal)
+	            ON w.ordinal {=} j.ordinal
 	         ORDER BY j.ordinal) AS k;
 	IF my.photos IS NULL THEN
 		RETURN;
