@@ -39,6 +39,7 @@ typedef struct OwnerScan
 	Relinked   *relinked;
 	const char *under;		/* look below this folder only; NULL: the owner's */
 	bool		dry_run;
+	bool		too_many;		/* of these would be flagged */
 	bool		took_back;		/* files that are back at their paths */
 	bool		only_relink;	/* nothing is flagged but files of photos that were relinked */
 	Changes		changes;

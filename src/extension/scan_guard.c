@@ -67,7 +67,7 @@ scan_keep_root(OwnerScan *scan)
 bool
 scan_may_flag(const OwnerScan *scan, const FileRow *row)
 {
-	return !scan->only_relink || relinked_has_photo(scan->relinked, row);
+	return !scan->only_relink || (!scan->too_many && relinked_has_photo(scan->relinked, row));
 }
 
 /* A file that this scan would flag and that wasn't flagged before. */
@@ -88,6 +88,16 @@ is_too_much(int64 missing, int64 files)
 static void
 hold(OwnerScan *scan, int64 missing, int64 files, const char *where)
 {
+	/* Relinking alone has nothing a person could approve of: flagging is left to the next scan. */
+	if (scan->only_relink)
+	{
+		scan->too_many = true;
+		ereport(NOTICE,
+				(errmsg("photos that were relinked still miss " INT64_FORMAT " files %s", missing, where),
+				 errdetail("They are not flagged; a scan would be held."),
+				 errhint("SELECT scan_missing(owner) tells more.")));
+		return;
+	}
 	scan->held = true;
 	ereport(WARNING,
 			(errmsg("the scan is held: " INT64_FORMAT " of " INT64_FORMAT

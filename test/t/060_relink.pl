@@ -36,6 +36,8 @@ for my $name (sort keys %MissingPhotos::EveryLibrary::LIBRARIES)
         exchanged($library);
         spelling($library);
         copied($library);
+        moved_folder($library);
+        rest_of_photos($library);
         twice($library);
         owners($library);
         left_out($library);
@@ -275,6 +277,46 @@ sub copied
     $library->{digests} ? is(relink($library, 2), "$n|0|0", 'and back') :
         is(relink($library, 2), '0|0|0', 'back');
     is($library->changes('start'), '', 'as they were');
+}
+
+# A folder copied as a whole, names and all: a sample is read. Where no content is known, times have
+# to be the same.
+sub moved_folder
+{
+    my ($library) = @_;
+    my ($from, $to) = map { $library->on_disk("/data/2/$_") } 'dir00', 'kept';
+    my $n = paths_of($library, 2);
+    my @options = $library->{digests} ? ('-r') : ('-rp');
+    system('cp', @options, $from, $to) == 0 or die "cp: $?";
+    rename($from, $library->on_disk('/aside')) or die $!;
+    $library->make_content('/data/2/kept/img_000001.jpg', 'not what it was, but of the size ok')
+        if $library->{digests};
+    is(relink($library, 2), $library->{digests} ? ($n - 1) . '|0|3' : "$n|0|0", 'a folder that was copied');
+    $library->{digests} ? like(changes($library), qr/path ${\($n - 1)}$/, 'all but the one that was written') :
+        is(changes($library), only_paths($library, $n), 'all of it');
+    remove_tree($to);
+    rename($library->on_disk('/aside'), $from) or die $!;
+    relink($library, 2);
+    is($library->changes('start'), '', 'as it was');
+}
+
+# What else a photo had is brought up to date when one of its files is found.
+sub rest_of_photos
+{
+    my ($library) = @_;
+    return if $library->{shape} eq 'single';
+    my ($jpeg, $raw) = map { path_of($library, 2, 10, $_) } 'image', 'raw';
+    move($library, $jpeg, '/aside.jpg');
+    move($library, $raw, '/data/2/raw/10.cr2');
+    is(relink($library, 2), '1|0|0', 'a raw file moved, its jpeg is gone');
+    is($library->sql('SELECT t.state(2, 10)'), 'metadata raw; shows raw; flagged image',
+        'the photo shows the raw file, the jpeg is flagged');
+    move($library, '/aside.jpg', '/data/2/jpeg/10.jpg');
+    move($library, '/data/2/raw/10.cr2', $raw);
+    is(relink($library, 2), '2|0|0', 'both are found');
+    move($library, '/data/2/jpeg/10.jpg', $jpeg);
+    is(relink($library, 2), '1|0|0', 'and back');
+    is($library->changes('start'), '', 'as it was');
 }
 
 # Two of equal content: a person chooses.
