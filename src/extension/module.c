@@ -12,6 +12,9 @@
  *   delete.c  delete_steps.c  delete_batches.c    deleting what is missing: the verbs, their steps
  *   derived.c              files made of photos, queued with them
  *   add_derived_root.c  drain.c  removals.c    files made of photos, removed when these are gone
+ *   relink_missing.c       relinking by itself, and what a person chooses
+ *   relink.c  relink_stage.c  relink_read.c  relink_apply.c    finding files that moved, part of a scan
+ *   discovery.c  claims.c  relinked.c    walking folders; an owner's paths; what was relinked
  *   scan_steps.c  scan_guard.c   the steps of a scan; what may hold it
  *   job.c  owner_lock.c    running steps with commits, the job's row; one job per owner
  *   learn.c  folders.c     what healthy files look like, noted for later, and where any are new
