@@ -8,6 +8,7 @@ SQL_INTERNAL = \
 	sql/internal/archive.sql \
 	sql/internal/references.sql \
 	sql/internal/deletion_plan.sql \
+	sql/internal/deletion_rules.sql \
 	sql/internal/deletion.sql \
 	sql/internal/undo.sql \
 	sql/internal/moves.sql \

@@ -1,0 +1,129 @@
+-- A preset's rules in a deletion's plan: what is derived from rows that go, and what is left in their
+-- place (see sql/library/deletion_librephotos.sql).
+
+-- Which of a table's columns tell whose counters, covers or albums need another look.
+CREATE FUNCTION missing_photos.touched_by(
+	relation oid, columns name[], mapping jsonb, OUT rules text[], OUT places integer[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT array_agg(rule.value ->> 'name'), array_agg(array_position(columns, c.column) - 1)
+	  FROM pg_class AS class
+	  JOIN pg_namespace AS space
+	    ON space.oid = class.relnamespace AND space.nspname = mapping ->> 'schema'
+	 CROSS JOIN LATERAL unnest(columns) AS c ("column")
+	 CROSS JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,rules}') AS rule
+	 WHERE class.oid = touched_by.relation
+	   AND rule.value -> 'touched' ? (class.relname || '.' || c.column)
+	   AND missing_photos.rule_applies(rule.value, mapping)
+$$;
+COMMENT ON FUNCTION missing_photos.touched_by IS
+	'which rules of the preset look at rows that a deletion took from a table';
+
+-- The same for the preview: columns to count by, and what it says of them.
+CREATE FUNCTION missing_photos.preview_touched(
+	relation oid, action text, mapping jsonb, OUT columns name[], OUT labels text[])
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT COALESCE(array_agg(stored.columns[touch.place + 1] ORDER BY touch.n), '{}'),
+	       COALESCE(array_agg(format(E'%I.%I\n%s', mapping ->> 'schema',
+	                    COALESCE(rule.value ->> 'into', rule.value ->> 'table'),
+	                    CASE WHEN rule.value ? 'into' THEN 'insert'
+	                         WHEN rule.value ? 'column' THEN 'set ' || (rule.value ->> 'column')
+	                         ELSE 'delete if empty' END) ORDER BY touch.n), '{}')
+	  FROM (SELECT missing_photos.stored_columns(preview_touched.relation) AS columns) AS stored
+	 CROSS JOIN LATERAL missing_photos.touched_by(preview_touched.relation, stored.columns, mapping) AS t
+	 CROSS JOIN LATERAL unnest(t.rules, t.places) WITH ORDINALITY AS touch (rule, place, n)
+	  JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,rules}') AS rule
+	    ON rule.value ->> 'name' = touch.rule
+	 WHERE preview_touched.action = 'delete'
+$$;
+COMMENT ON FUNCTION missing_photos.preview_touched IS
+	'what the preset''s rules would look at when rows of a table go';
+
+CREATE FUNCTION missing_photos.rule_applies(rule jsonb, mapping jsonb)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Versions of an application are told apart by the columns they have.
+	SELECT NOT EXISTS (
+		SELECT FROM jsonb_array_elements_text(rule -> 'needs') AS wanted (name)
+		 WHERE NOT missing_photos.has_column(mapping ->> 'schema', wanted.name))
+	   AND NOT EXISTS (
+		SELECT FROM jsonb_array_elements_text(rule -> 'unless') AS unwanted (name)
+		 WHERE missing_photos.has_column(mapping ->> 'schema', unwanted.name))
+$$;
+COMMENT ON FUNCTION missing_photos.rule_applies IS
+	'whether a preset''s rule is for the layout at hand';
+
+CREATE FUNCTION missing_photos.has_column(schema_name text, table_and_column text)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (
+		SELECT FROM pg_attribute AS a
+		  JOIN pg_class AS class ON class.oid = a.attrelid
+		  JOIN pg_namespace AS space ON space.oid = class.relnamespace
+		 WHERE space.nspname = schema_name
+		   AND class.relname = split_part(table_and_column, '.', 1)
+		   AND a.attname = split_part(table_and_column, '.', 2)
+		   AND a.attnum > 0 AND NOT a.attisdropped)
+$$;
+COMMENT ON FUNCTION missing_photos.has_column IS 'whether a schema has this "table.column"';
+
+CREATE FUNCTION missing_photos.rule_statement(template text, mapping jsonb, keys text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT missing_photos.contract_fill(template, missing_photos.contract_names(mapping)
+		|| jsonb_build_object('schema', quote_ident(mapping ->> 'schema'), 'keys', keys))
+	 WHERE template IS NOT NULL
+$$;
+COMMENT ON FUNCTION missing_photos.rule_statement IS
+	'a statement of the preset''s; {keys} is the array of keys it is about';
+
+CREATE FUNCTION missing_photos.rule_insert(relation oid, rule jsonb, mapping jsonb, keys text)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('INSERT INTO %s (%s) %s ON CONFLICT DO NOTHING',
+	              missing_photos.relation_name(relation),
+	              (SELECT string_agg(quote_ident(c.name), ', ' ORDER BY c.n)
+	                 FROM jsonb_array_elements_text(rule -> 'columns') WITH ORDINALITY AS c (name, n)),
+	              missing_photos.rule_statement(rule ->> 'select', mapping, keys))
+$$;
+COMMENT ON FUNCTION missing_photos.rule_insert IS 'adds the rows that a trace or rule selects';
+
+CREATE FUNCTION missing_photos.deletion_inserts(root oid, owner_column name, mapping jsonb)
+RETURNS SETOF missing_photos.deletion_step
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'insert', NULL::integer, class.oid, s.columns, NULL::integer, '{-1}'::integer[],
+	       '{0}'::integer[],
+	       missing_photos.rule_insert(class.oid, rule.value, mapping,
+	           format('$1::%s[]', missing_photos.type_name(key.atttypid)))
+	       || (SELECT ' RETURNING ' || string_agg(format('%I', c), ', ' ORDER BY n)
+	             FROM unnest(s.columns) WITH ORDINALITY AS c (c, n)),
+	       'insert', NULL::text[], NULL::integer[],
+	       missing_photos.rule_statement(rule.value ->> 'select', mapping,
+	           format('$1::%s[]', missing_photos.type_name(key.atttypid)))
+	  FROM jsonb_array_elements(mapping #> '{deletion,traces}') AS rule
+	  JOIN pg_namespace AS space ON space.nspname = mapping ->> 'schema'
+	  JOIN pg_class AS class
+	    ON class.relnamespace = space.oid AND class.relname = rule.value ->> 'table'
+	  JOIN pg_class AS of_class
+	    ON of_class.relnamespace = space.oid AND of_class.relname = rule.value ->> 'of'
+	   AND of_class.oid = root
+	  JOIN pg_attribute AS key
+	    ON key.attrelid = root AND key.attname = rule.value ->> 'key'
+	 CROSS JOIN LATERAL (SELECT missing_photos.stored_columns(class.oid) AS columns) AS s
+	 WHERE missing_photos.rule_applies(rule.value, mapping)
+$$;
+COMMENT ON FUNCTION missing_photos.deletion_inserts IS
+	'rows that the application leaves where photos were deleted';
