@@ -118,8 +118,9 @@ sub wait_for_server
 {
     my ($self) = @_;
     return wait_for(60, sub {
-        my ($status) = $self->{node}->psql($self->{database}, 'SELECT 1');
-        return $status == 0;
+        # psql may end before it has read its statement.
+        my ($status) = eval { $self->{node}->psql($self->{database}, 'SELECT 1') };
+        return defined $status && $status == 0;
     });
 }
 
