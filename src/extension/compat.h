@@ -4,10 +4,6 @@
 #ifndef MISSING_PHOTOS_COMPAT_H
 #define MISSING_PHOTOS_COMPAT_H
 
-/* 16 has the layout of variable-length values in a header of its own. */
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 #include "utils/guc.h"
 #include "utils/wait_event.h"
 
