@@ -107,21 +107,25 @@ sub workers
          WHERE backend_type = 'missing_photos worker' AND datname = current_database()));
 }
 
+# What runs while the server runs: another one after a crash.
+sub checkpointer
+{
+    my ($self) = @_;
+    # psql may end before it has read its statement.
+    my ($status, $pid) = eval { $self->{node}->psql($self->{database},
+        q(SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer')) };
+    return defined $status && $status == 0 ? $pid : '';
+}
+
+# Kills a worker, and waits until the server has noticed and is up again. A worker that was just ending
+# takes nothing with it.
 sub crash
 {
     my ($self, $pid) = @_;
-    kill 9, $pid;
-    return $self->wait_for_server;
-}
-
-sub wait_for_server
-{
-    my ($self) = @_;
-    return wait_for(60, sub {
-        # psql may end before it has read its statement.
-        my ($status) = eval { $self->{node}->psql($self->{database}, 'SELECT 1') };
-        return defined $status && $status == 0;
-    });
+    my $before = $self->checkpointer;
+    return 1 unless kill 9, $pid;
+    wait_for(3, sub { $self->checkpointer ne $before });
+    return wait_for(60, sub { $self->checkpointer ne '' });
 }
 
 1;
