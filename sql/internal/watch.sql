@@ -4,6 +4,7 @@
 CREATE TABLE missing_photos.watching (
 	only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
 	role       name        NOT NULL,
+	pid        integer,
 	started_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE missing_photos.watching IS
@@ -53,15 +54,25 @@ $$;
 COMMENT ON FUNCTION missing_photos.want_watching IS 'notes that a role wants the roots watched';
 
 CREATE FUNCTION missing_photos.unwant_watching()
-RETURNS boolean
+RETURNS integer
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH ended AS (DELETE FROM missing_photos.watching RETURNING role),
+	WITH ended AS (DELETE FROM missing_photos.watching RETURNING COALESCE(pid, 0) AS pid),
 	     forgotten AS (DELETE FROM missing_photos.watched_root RETURNING app_path)
-	SELECT EXISTS (SELECT FROM ended)
+	SELECT (SELECT ended.pid FROM ended)
 $$;
-COMMENT ON FUNCTION missing_photos.unwant_watching IS 'notes that nobody wants the roots watched';
+COMMENT ON FUNCTION missing_photos.unwant_watching IS
+	'notes that nobody wants the roots watched; returns the watcher''s process, null where nobody did';
+
+CREATE FUNCTION missing_photos.note_watcher(of_pid integer)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE missing_photos.watching SET pid = of_pid
+$$;
+COMMENT ON FUNCTION missing_photos.note_watcher IS 'notes which process watches';
 
 CREATE FUNCTION missing_photos.watching_role()
 RETURNS TABLE (role name, oid oid)

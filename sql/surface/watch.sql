@@ -12,7 +12,7 @@ RETURNS boolean
 AS 'MODULE_PATHNAME', 'missing_photos_stop_watching'
 LANGUAGE c VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION missing_photos.stop_watching IS
-	'ends watching, within about a second; returns whether the roots were watched';
+	'ends watching when this transaction commits; returns whether the roots were watched';
 
 CREATE FUNCTION missing_photos.watcher_is_alive()
 RETURNS boolean

@@ -136,18 +136,39 @@ is_first_of_photo(PathRow *const *rows, int i)
 	return true;
 }
 
-/* Photos of files that are there: rewritten, or back. */
+/* What a file that was written anew looks like now. */
+static void
+note_identity(const PathRow *row, const MpIdentity *identity)
+{
+	Arguments	a = {0};
+
+	argument_text(&a, row->file);
+	argument_int8(&a, identity->fsid);
+	argument_int8(&a, identity->inode);
+	argument_int8(&a, identity->size);
+	argument_int8(&a, identity->mtime_ns);
+	argument_int8(&a, identity->ctime_ns);
+	call_as_owner("SELECT missing_photos.note_identities(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4],"
+				  " ARRAY[$5], ARRAY[$6])", &a);
+}
+
+/*
+ * Photos of files that are there.  Only those held as missing are checked: a check looks once more,
+ * and a file that moves on meanwhile would be gone without any delay.
+ */
 static int64
-settle_present(PathRow **rows, int n)
+settle_present(const Names *names, PathRow **rows, int n)
 {
 	int64		changes = 0;
 
 	for (int i = 0; i < n; i++)
 	{
-		if (n > MANY)
+		if (n > MANY || (rows[i]->flagged && watch_is_suspected(rows[i]->owner)))
 			watch_suspect(rows[i]->owner, SOON_MS);
-		else if (is_first_of_photo(rows, i) && check(rows[i]))
-			changes += rows[i]->flagged;
+		else if (!rows[i]->flagged)
+			note_identity(rows[i], &names->identities[rows[i]->name]);
+		else if (is_first_of_photo(rows, i))
+			changes += check(rows[i]);
 	}
 	return changes;
 }
@@ -202,7 +223,7 @@ look(Names *names, bool again)
 	for (int i = 0; i < names->n && !again; i++)
 		if (!names->has_row[i] && names->verdicts[i] == MP_MISSING)
 			look_later(names->paths[i], NULL);
-	return settle_present(there, n_there) + settle_gone(gone, n_gone) + watch_new_files(names);
+	return settle_present(names, there, n_there) + settle_gone(gone, n_gone) + watch_new_files(names);
 }
 
 typedef struct FileMoves
@@ -416,7 +437,10 @@ watch_apply(const WatchChange *changes, int n)
 		}
 	}
 	done += apply_moves(&moves, &looks);
-	return done + look(&looks, false);
+	done += look(&looks, false);
+	/* More may have come while this was applied. */
+	watch_heard();
+	return done;
 }
 
 int64

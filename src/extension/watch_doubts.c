@@ -2,7 +2,9 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "nodes/pg_list.h"
+#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -24,17 +26,27 @@ typedef struct Doubt
 	char	   *owner;
 	TimestampTz first;
 	TimestampTz due;			/* 0: none */
+	char		job[40];		/* of the scan that was queued last, as far as it hasn't ended */
 	TimestampTz window;			/* since when files are counted */
 	int			flagged;
 } Doubt;
 
 static List *doubts = NIL;
 static TimestampTz last_event = 0;
+static bool is_blind = false;
 
 void
 watch_heard(void)
 {
 	last_event = GetCurrentTimestamp();
+}
+
+void
+watch_is_blind(bool blind)
+{
+	if (blind || is_blind)
+		watch_heard();
+	is_blind = blind;
 }
 
 static Doubt *
@@ -84,13 +96,37 @@ watch_suspect_all(void)
 		watch_suspect(lfirst(cell), 0);
 }
 
+/* What it finds comes before what is seen of a single file: that may have moved. */
+static bool
+is_being_scanned(Doubt *doubt)
+{
+	Arguments	a = {0};
+
+	if (doubt->job[0] == '\0')
+		return false;
+	argument_text(&a, doubt->job);
+	call_as_owner("SELECT FROM missing_photos.job AS j"
+				  " WHERE j.job_id = $1::uuid AND j.state IN ('queued', 'running')", &a);
+	if (SPI_processed == 0)
+		doubt->job[0] = '\0';
+	return SPI_processed > 0;
+}
+
+bool
+watch_is_suspected(const char *owner)
+{
+	Doubt	   *doubt = find(owner);
+
+	return doubt->due != 0 || is_blind || is_being_scanned(doubt);
+}
+
 bool
 watch_may_flag(const char *owner, int files)
 {
 	Doubt	   *doubt = find(owner);
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (doubt->due != 0)
+	if (watch_is_suspected(owner))
 		return false;
 	if (TimestampDifferenceExceeds(doubt->window, now, WINDOW_MS))
 	{
@@ -122,11 +158,14 @@ watch_doubts_due(TimestampTz due)
 static void
 start_scan(void *arg)
 {
-	const char *owner = arg;
+	Doubt	   *doubt = arg;
 	NullableDatum none = {.isnull = true};
+	Datum		id;
 
-	if (library_photo_count(owner) > 0)
-		job_queue_add("scan", owner, none, "{\"relink\": true}");
+	if (library_photo_count(doubt->owner) == 0)
+		return;
+	id = job_queue_add("scan", doubt->owner, none, "{\"relink\": true}");
+	strlcpy(doubt->job, DatumGetCString(DirectFunctionCall1(uuid_out, id)), sizeof(doubt->job));
 }
 
 void
@@ -141,14 +180,14 @@ watch_start_scans(TimestampTz now)
 
 		if (doubt->due == 0 || doubt->due > now)
 			continue;
-		if (!TimestampDifferenceExceeds(last_event, now, QUIET_MS) &&
+		if ((is_blind || !TimestampDifferenceExceeds(last_event, now, QUIET_MS)) &&
 			!TimestampDifferenceExceeds(doubt->first, now, MOST_QUIET_MS))
 		{
-			doubt->due = TimestampTzPlusMilliseconds(last_event, QUIET_MS);
+			doubt->due = TimestampTzPlusMilliseconds(is_blind ? now : last_event, QUIET_MS);
 			continue;
 		}
 		doubt->due = 0;
-		error = try_in_subtransaction(start_scan, doubt->owner);
+		error = try_in_subtransaction(start_scan, doubt);
 		if (error == NULL)
 			continue;
 		ereport(LOG,

@@ -9,6 +9,14 @@ extern void watch_suspect(const char *owner, int quiet_ms);
 
 /* Something happened: scans wait for a moment of quiet. */
 extern void watch_heard(void);
+/* Some root's events aren't told for the moment. */
+extern void watch_is_blind(bool blind);
+
+/*
+ * Whether the owner is to be scanned, or is being scanned: then nothing is concluded from a single
+ * look, for what isn't where it was may just have moved on.
+ */
+extern bool watch_is_suspected(const char *owner);
 
 /*
  * Counts files about to be flagged one by one; false: the owner is to be scanned anyway, or has lost so

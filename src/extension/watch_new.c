@@ -160,10 +160,11 @@ link_files(NewFile *files, int n, const char *owner)
 {
 	int64		linked = 0;
 	int			maybe = find_lost(files, n, owner);
+	bool		many = maybe > FEW || (maybe > 0 && watch_is_suspected(owner));
 
-	if (maybe > FEW)
+	if (many)
 		watch_suspect(owner, SOON_MS);
-	for (int i = 0; i < n && maybe <= FEW; i++)
+	for (int i = 0; i < n && !many; i++)
 		if (files[i].maybe)
 			linked += link_file(&files[i], owner);
 	return linked;

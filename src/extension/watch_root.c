@@ -15,7 +15,7 @@
 #include "sql_calls.h"
 #include "watch_root.h"
 
-#define RETRY_MS 1000
+#define RETRY_MS 100
 #define MOST_RETRY_MS 30000
 #define SILENT_MS (4 * MP_WATCH_BEAT_MS)
 

@@ -7,7 +7,10 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
+#include "storage/latch.h"
 #include "storage/lock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
 #include "utils/builtins.h"
 
 #include "compat.h"
@@ -84,6 +87,34 @@ watcher_revive(void)
 	return OidIsValid(role) && start_watcher(role);
 }
 
+static int	pid_to_call = 0;
+
+/* The watcher looks whether it is wanted; a process that isn't the watcher any more is only woken. */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT && pid_to_call != 0)
+	{
+		PGPROC	   *watcher = BackendPidGetProc(pid_to_call);
+
+		if (watcher != NULL)
+			SetLatch(&watcher->procLatch);
+	}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
+		pid_to_call = 0;
+}
+
+static void
+call_at_commit(int pid)
+{
+	static bool registered = false;
+
+	if (!registered)
+		RegisterXactCallback(at_transaction_end, NULL);
+	registered = true;
+	pid_to_call = pid;
+}
+
 Datum
 missing_photos_start_watching(PG_FUNCTION_ARGS)
 {
@@ -110,6 +141,7 @@ missing_photos_stop_watching(PG_FUNCTION_ARGS)
 	Arguments	none = {0};
 	Arguments	a = {0};
 	bool		stopped;
+	char	   *pid;
 
 	SPI_connect();
 	PreventCommandIfReadOnly("stop_watching()");
@@ -121,8 +153,11 @@ missing_photos_stop_watching(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("another role watches this database"),
 				 errhint("Stop it as that role, or as a member of it.")));
-	call_as_owner("SELECT missing_photos.unwant_watching()", &none);
-	stopped = result_bool(0, 1);
+	call_as_owner("SELECT missing_photos.unwant_watching()::text", &none);
+	pid = result_text(0, 1);
+	stopped = pid != NULL;
+	if (stopped)
+		call_at_commit(atoi(pid));
 	SPI_finish();
 	PG_RETURN_BOOL(stopped);
 }

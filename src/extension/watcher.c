@@ -34,6 +34,7 @@
 #include "settings.h"
 #include "sql_calls.h"
 #include "watch_apply.h"
+#include "watch_doubts.h"
 #include "watch_root.h"
 #include "watcher.h"
 #include "worker_start.h"
@@ -41,8 +42,9 @@
 /* The postmaster finds it by name. */
 PGDLLEXPORT void missing_photos_watcher_main(Datum arg);
 
-#define UPKEEP_MS 1000
-#define MAX_SLEEP_MS 1000
+#define UPKEEP_MS 1000			/* while there is something to write down */
+#define IDLE_UPKEEP_MS 10000
+#define BLIND_RETRY_MS 3200		/* a root that is away for longer is no reason to wait */
 
 typedef struct Watcher
 {
@@ -51,6 +53,7 @@ typedef struct Watcher
 	TimestampTz upkeep_at;
 	bool		wanted;
 	bool		failed;			/* the last transaction */
+	bool		known;			/* its process is written down */
 } Watcher;
 
 static Watcher watcher;
@@ -201,6 +204,7 @@ static void
 upkeep(void *arg)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	Arguments	none = {0};
 	ListCell   *cell;
 	RootTable  *table;
 	bool		scan_due = watcher.failed;
@@ -208,6 +212,9 @@ upkeep(void *arg)
 	watcher.wanted = is_wanted();
 	if (!watcher.wanted)
 		return;
+	if (!watcher.known)
+		call_as_owner("SELECT missing_photos.note_watcher(pg_catalog.pg_backend_pid())", &none);
+	watcher.known = true;
 	library_check();
 	table = roots_load();
 	add_roots(table);
@@ -259,6 +266,43 @@ apply_changes(void *arg)
 	watch_start_scans(GetCurrentTimestamp());
 }
 
+/* What a root has to tell is written down soon, but not again and again. */
+static void
+hasten_upkeep(void)
+{
+	ListCell   *cell;
+	TimestampTz soon = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), UPKEEP_MS);
+
+	foreach(cell, watcher.roots)
+	{
+		const WatchRoot *root = lfirst(cell);
+
+		if (!root->running)
+			watcher.upkeep_at = Min(watcher.upkeep_at, root->retry_at);
+		else if (root->news)
+			watcher.upkeep_at = Min(watcher.upkeep_at, soon);
+	}
+}
+
+/*
+ * While a root's probe is only just being started again, what happens isn't told: that isn't quiet, and
+ * a name that isn't there may have moved.
+ */
+static bool
+is_blind(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, watcher.roots)
+	{
+		const WatchRoot *root = lfirst(cell);
+
+		if (!root->ready && root->retry_ms <= BLIND_RETRY_MS)
+			return true;
+	}
+	return false;
+}
+
 /* Takes what all probes told and applies it; says whether there was anything. */
 static bool
 take_events(void)
@@ -267,6 +311,7 @@ take_events(void)
 	TimestampTz began = GetCurrentTimestamp();
 	TimestampTz due = watch_next_due();
 	ListCell   *cell;
+	bool		news = false;
 
 	memset(&batch, 0, sizeof(batch));
 	MemoryContextSwitchTo(watcher.batch);
@@ -276,10 +321,14 @@ take_events(void)
 		int			before = batch.changes.n;
 
 		watch_root_read(root, &batch.changes);
+		news = news || root->news || !root->running;
 		if (batch.changes.n > before)
 			root->lag = -1;
 	}
 	MemoryContextSwitchTo(TopMemoryContext);
+	watch_is_blind(is_blind());
+	if (news)
+		hasten_upkeep();
 	if (batch.changes.n == 0 && (due == 0 || due > began))
 		return false;
 	if (!attempt(apply_changes, &batch))
@@ -307,7 +356,7 @@ time_to_sleep(void)
 
 	if (due != 0)
 		left = Min(left, TimestampDifferenceMilliseconds(now, due));
-	return Min(left, MAX_SLEEP_MS);
+	return Max(left, 0);
 }
 
 static void
@@ -316,6 +365,7 @@ sleep_until_called(void)
 	WaitEventSet *set = make_wait_set(list_length(watcher.roots) + 2);
 	WaitEvent	event;
 	ListCell   *cell;
+	int			events;
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
@@ -326,8 +376,11 @@ sleep_until_called(void)
 		if (root->running)
 			AddWaitEventToSet(set, WL_SOCKET_READABLE, root->client.sock, NULL, NULL);
 	}
-	(void) WaitEventSetWait(set, time_to_sleep(), &event, 1, WAIT_FOR_PROBE);
+	events = WaitEventSetWait(set, time_to_sleep(), &event, 1, WAIT_FOR_PROBE);
 	FreeWaitEventSet(set);
+	/* Somebody calls: watching may be wanted no more. */
+	if (events > 0 && (event.events & WL_LATCH_SET))
+		watcher.upkeep_at = 0;
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
@@ -358,6 +411,26 @@ wait_for_asker(TransactionId asked_in)
 	CommitTransactionCommand();
 }
 
+/* When something is to be written down, tried again or polled; else seldom. */
+static TimestampTz
+next_upkeep(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz at = TimestampTzPlusMilliseconds(now, watcher.failed ? UPKEEP_MS : IDLE_UPKEEP_MS);
+	ListCell   *cell;
+
+	foreach(cell, watcher.roots)
+	{
+		const WatchRoot *root = lfirst(cell);
+
+		if (!root->running)
+			at = Min(at, root->retry_at);
+		else if (root->poll_at != 0)
+			at = Min(at, root->poll_at);
+	}
+	return Max(at, TimestampTzPlusMilliseconds(now, UPKEEP_MS / 10));
+}
+
 static void
 watch(void)
 {
@@ -365,6 +438,7 @@ watch(void)
 	{
 		TimestampTz now = GetCurrentTimestamp();
 
+		watch_is_blind(is_blind());
 		if (now >= watcher.upkeep_at || any_root_calls())
 		{
 			if (!extension_is_here())
@@ -372,7 +446,7 @@ watch(void)
 			/* After an error all is looked at, once things work again. */
 			watcher.failed = !attempt(upkeep, NULL);
 			MemoryContextReset(watcher.batch);
-			watcher.upkeep_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), UPKEEP_MS);
+			watcher.upkeep_at = next_upkeep();
 			if (!watcher.wanted)
 				return;
 		}

@@ -169,6 +169,7 @@ sub storm
     my @place = @files;
     for (1 .. $steps)
     {
+        sleep 0.001;
         my $i = int rand @place;
         my $to = 'album' . (1 + int rand 14) . '/s' . int(rand 1e9) . '.jpg';
         (my $folder = "$root/$to") =~ s{/[^/]*$}{};
