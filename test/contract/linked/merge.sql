@@ -15,8 +15,8 @@ CREATE TABLE t.made (n integer, photo text);
 CREATE FUNCTION t.reimport(n integer, targets text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
 	made text;
-	columns text := (SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute AS a, missing_photos.attached_library AS l
-	                  WHERE a.attrelid = t.filled('{photo}')::regclass AND a.attnum > 0 AND a.attname NOT IN ('id', 'added_on', 'added_at'));
+	columns text := (SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute AS a
+	                  WHERE a.attrelid = (SELECT t.filled('{photo}')::regclass) AND a.attnum > 0 AND a.attname NOT IN ('id', 'added_on', 'added_at'));
 BEGIN
 	EXECUTE t.filled(format('INSERT INTO {photo} (%s, {photo.added}) SELECT %1$s, now() + interval ''1 day'' FROM {photo} WHERE {photo.key} = %L RETURNING {photo.key}::text',
 		columns, t.photo('12', n))) INTO made;
