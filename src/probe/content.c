@@ -14,6 +14,7 @@
 
 #include "content.h"
 #include "progress.h"
+#include "syscalls.h"
 
 enum
 {
@@ -45,8 +46,7 @@ is_cold(const MpContent *content)
 	struct iovec to = {&byte, 1};
 
 	return content->before.stx_size > 0 &&
-		preadv2(content->fd, &to, 1, (off_t) (content->before.stx_size / 2), RWF_NOWAIT) < 0 &&
-		errno == EAGAIN;
+		mp_read_cached(content->fd, &to, 1, content->before.stx_size / 2) < 0 && errno == EAGAIN;
 }
 
 static void

@@ -8,19 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
-#ifndef STATX_BASIC_STATS		/* musl before 1.2.5 has no statx */
-#include <linux/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-static inline int
-statx(int folder, const char *name, int flags, unsigned mask, struct statx *st)
-{
-	return (int) syscall(SYS_statx, folder, name, flags, mask, st);
-}
-#endif
 
 #include "../protocol/protocol.h"
+#include "syscalls.h"
 
 /*
  * The mount a file lies on: the id that no later mount gets again (Linux 6.8) where there is one,

@@ -42,6 +42,7 @@
  *     confine.c     look-ups that can't leave the roots, by the kernel
  *     walk.c        the same by hand, with links that the kernel won't follow
  *     handle.c      statx, fstatfs and /proc of open handles
+ *     syscalls.h    what some C libraries lack
  *     verdict.c     the table: what each errno means
  *     progress.c    the count of finished operations
  *

@@ -25,7 +25,7 @@ PROBE_FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 PROBE_TSAN_TESTS := test_workers test_check test_server test_landlock test_watch test_watch_storm
 
 # What test_faults makes fail (test/unit/faulty.c).
-PROBE_FAULTY := renameat2 fsync malloc calloc realloc strdup open openat close read pread write recv send poll statx fstat \
+PROBE_FAULTY := fsync malloc calloc realloc strdup open openat close read pread write recv send poll statx fstat \
 	fstatfs readlink readlinkat fcntl eventfd pthread_create syscall EVP_MD_CTX_new \
 	EVP_DigestInit_ex EVP_DigestUpdate EVP_DigestFinal_ex
 

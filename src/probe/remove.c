@@ -12,6 +12,7 @@
 #include "progress.h"
 #include "remove.h"
 #include "root.h"
+#include "syscalls.h"
 
 /* The folder in hand: files of one folder usually follow each other. */
 typedef struct Folder
@@ -170,7 +171,7 @@ static int
 rename_unless_taken(int folder, const char *from, const char *to)
 {
 	mp_progress_add(1);
-	if (renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0)
+	if (mp_rename_new(folder, from, to) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return errno;

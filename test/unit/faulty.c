@@ -114,8 +114,6 @@ WRAP(int, fstatfs, (int fd, struct statfs *fs), (fd, fs), FSTATFS, -1)
 WRAP(ssize_t, readlink, (const char *path, char *to, size_t n), (path, to, n), READLINK, -1)
 WRAP(ssize_t, readlinkat, (int fd, const char *path, char *to, size_t n), (fd, path, to, n),
 	 READLINKAT, -1)
-WRAP(int, renameat2, (int from, const char *name, int to, const char *other, unsigned int flags),
-	 (from, name, to, other, flags), RENAME, -1)
 WRAP(int, fsync, (int fd), (fd), FSYNC, -1)
 WRAP(int, eventfd, (unsigned int value, int flags), (value, flags), EVENTFD, -1)
 WRAP(int, pthread_create, (pthread_t *thread, const pthread_attr_t *attributes,
@@ -184,6 +182,8 @@ kind_of_number(long number)
 			return STATMOUNT;
 		case 458:
 			return LISTMOUNT;
+		case SYS_renameat2:
+			return RENAME;
 		case SYS_landlock_create_ruleset:
 		case SYS_landlock_add_rule:
 		case SYS_landlock_restrict_self:
