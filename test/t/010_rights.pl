@@ -18,7 +18,7 @@ $node->safe_psql('library', qq(
     CREATE ROLE nobody LOGIN;
     CREATE ROLE application LOGIN;
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO nobody, application;
-    REVOKE ALL ON missing_counts, missing_files FROM nobody, application;
+    REVOKE ALL ON missing_counts, missing_files, missing_jobs FROM nobody, application;
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO nobody, application;
     SELECT missing_photos.grant_application('application')));
 my $photo = $node->safe_psql('library', "SELECT md5('/data/a.jpg') || '7'");

@@ -43,7 +43,7 @@ sub make_roles
         CREATE ROLE tenant LOGIN;
         CREATE ROLE nobody LOGIN;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO application, tenant;
-        REVOKE ALL ON missing_counts, missing_files FROM application, tenant;
+        REVOKE ALL ON missing_counts, missing_files, missing_jobs FROM application, tenant;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO application, tenant));
     as('administrator', $library->attach);
     as('administrator', "SELECT missing_photos.add_root('/data', '$library->{disk}/data')");
