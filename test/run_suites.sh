@@ -120,19 +120,60 @@ regress_in() {
         { cat "$dir/regression.diffs" 2>/dev/null; return 1; }
 }
 
-# prove runs as root where we are root: each script starts its helper for what needs root, and then
-# becomes user postgres (test/t/lib/MissingPhotos/Privileged.pm).
+# Scripts run as root where we are root: each starts its helper for what needs root, and then becomes
+# user postgres (test/t/lib/MissingPhotos/Privileged.pm). Two run side by side, the slowest first. One
+# that failed is run once more, alone: what it says of times is meant for a machine of its own.
 suite_tap() {
-    local dir=$work/tap
-    mkdir -p "$dir/tmp_check/log"
+    local dir=$work/tap script log failed=
+    export work
+    mkdir -p "$dir/tmp_check/log" "$dir/scripts"
     chown -R "$(server_user)" "$dir"
-    (cd "$work/tree" && env PATH="$("$PG_CONFIG" --bindir):$PATH" \
+    cd "$work/tree"
+    # shellcheck disable=SC2046 -- a list of names
+    printf '%s\n' $(slowest_first test/t/${MISSING_PHOTOS_TAP:-*}.pl | awk '!seen[$0]++') |
+        xargs -P "${MISSING_PHOTOS_JOBS:-2}" -I{} bash -c 'run_script "$@"' - {}
+    for log in "$dir"/scripts/*.failed; do
+        [ -e "$log" ] || continue
+        script=test/t/$(basename "$log" .failed).pl
+        rm -rf "$dir/tmp_check/t_$(basename "$log" .failed)_"*
+        run_script "$script"
+        echo "# *** $script failed beside another one$([ -e "$log.again" ] || echo ', and passed alone')"
+    done
+    for log in "$dir"/scripts/*.log; do cat "$log"; done
+    for log in "$dir"/scripts/*.again; do [ ! -e "$log" ] || failed=yes; done
+    cd "$top"
+    [ -z "$failed" ]
+}
+
+# One script's output to scripts/NAME.log; the first failure leaves NAME.failed, the second .again.
+run_script() {
+    local name log
+    name=$(basename "$1" .pl)
+    log=$work/tap/scripts/$name
+    if ! tap_environment prove --verbose --timer "$1" >"$log.log" 2>&1; then
+        if [ -e "$log.failed" ]; then touch "$log.failed.again"; else cp "$log.log" "$log.failed"; fi
+    fi
+}
+
+tap_environment() {
+    env PATH="$("$PG_CONFIG" --bindir):$PATH" \
         PERL5LIB="$work/tree/test/t/lib:$(regress_files)/perl" \
         PG_REGRESS="$(regress_files)/regress/pg_regress" TEMP_CONFIG="$work/private.conf" \
-        TESTDIR="$dir" TESTDATADIR="$dir/tmp_check" TESTLOGDIR="$dir/tmp_check/log" \
-        MISSING_PHOTOS_FAULTFS="$work/tree/build/faultfs" \
-        prove --verbose --timer test/t/${MISSING_PHOTOS_TAP:-*}.pl)
+        TESTDIR="$work/tap" TESTDATADIR="$work/tap/tmp_check" TESTLOGDIR="$work/tap/tmp_check/log" \
+        MISSING_PHOTOS_FAULTFS="$work/tree/build/faultfs" "$@"
 }
+
+# Those that take longest, so that none of them is left alone at the end.
+slowest_first() {
+    local slow="081_ 085_ 060_ 065_ 091_ 090_ 022_ 082_ 070_ 078_ 032_" name script
+    for name in $slow; do
+        for script in "$@"; do
+            case $script in */"$name"*) echo "$script" ;; esac
+        done
+    done
+    printf '%s\n' "$@"
+}
+export -f run_script tap_environment regress_files
 
 # Prints "PASSED FAILED" for the log of a suite that returned STATUS.
 count_results() {
