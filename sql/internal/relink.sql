@@ -152,19 +152,26 @@ COMMENT ON TABLE missing_photos.relink_doubt IS 'rows and files that fit, but no
 CREATE FUNCTION missing_photos.folder_of(path text)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT pg_catalog.regexp_replace(path, '/[^/]*$', '') $$;
+AS $$
+	SELECT CASE WHEN pg_catalog.strpos(path, '/') > 0
+	            THEN pg_catalog."left"(path, -1 - pg_catalog.length(pg_catalog.split_part(path, '/', -1)))
+	            ELSE path END
+$$;
 COMMENT ON FUNCTION missing_photos.folder_of IS 'the folder of a path';
 
 CREATE FUNCTION missing_photos.name_of(path text)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT pg_catalog.regexp_replace(path, '^.*/', '') $$;
+AS $$ SELECT pg_catalog.split_part(path, '/', -1) $$;
 COMMENT ON FUNCTION missing_photos.name_of IS 'the last part of a path';
 
 CREATE FUNCTION missing_photos.extension_of(path text)
 RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT pg_catalog.lower(pg_catalog."substring"(path, '\.([^./]*)$')) $$;
+AS $$
+	SELECT CASE WHEN pg_catalog.strpos(pg_catalog.split_part(path, '/', -1), '.') > 0
+	            THEN pg_catalog.lower(pg_catalog.split_part(path, '.', -1)) END
+$$;
 COMMENT ON FUNCTION missing_photos.extension_of IS 'what follows the last point of a path';
 
 CREATE FUNCTION missing_photos.relink_clear(job_id uuid)

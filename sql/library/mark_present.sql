@@ -47,11 +47,14 @@ BEGIN
 	       pg_catalog.jsonb_object_agg(pg_catalog.concat(k.photo, ' ', k.main_after), k.file)
 	           FILTER (WHERE k.locked AND k.was_main AND k.main_after {<>} k.file)
 	  INTO photos, files, shown, mains, flags, unlinked, free, lost
-	  FROM (SELECT j.photo, j.file, j.main, COALESCE(($5)[j.ordinal], false) AS was_main,
-	               ($6)[j.ordinal] AS main_after, j.flagged, j.linked, j.locked
+	  -- Joined, not subscripted: a place in an array of texts is found by walking there.
+	  FROM (SELECT j.photo, j.file, j.main, COALESCE(w.was_main, false) AS was_main,
+	               w.main_after, j.flagged, j.linked, j.locked
 	          FROM missing_photos.library_lock($1, $2, $3) AS j
-	         WHERE NOT j.locked OR COALESCE(($4)[j.ordinal] {=} j.path,
-	                                        ($4)[j.ordinal] IS NULL AND j.path IS NULL)
+	          LEFT JOIN ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6))
+	               WITH ORDINALITY AS w(path, was_main, main_after, ordinal)
+	            ON w.ordinal {=} j.ordinal
+	         WHERE NOT j.locked OR COALESCE(w.path {=} j.path, w.path IS NULL AND j.path IS NULL)
 	         ORDER BY j.ordinal) AS k;
 	IF my.photos IS NULL THEN
 		RETURN;
@@ -124,9 +127,10 @@ BEGIN
 	       pg_catalog.array_agg(k.locked ORDER BY k.ordinal)
 	  INTO photos, free
 	  FROM missing_photos.library_lock($1, $2, $3) AS k
+	  LEFT JOIN pg_catalog.unnest($4) WITH ORDINALITY AS w(path, ordinal)
+	    ON w.ordinal {=} k.ordinal
 	 WHERE k.flagged
-	   AND (NOT k.locked OR COALESCE(($4)[k.ordinal] {=} k.path,
-	                                 ($4)[k.ordinal] IS NULL AND k.path IS NULL));
+	   AND (NOT k.locked OR COALESCE(w.path {=} k.path, w.path IS NULL AND k.path IS NULL));
 	UPDATE {photo} AS p
 	   SET {photo.offline} = false,
 	       {photo.deleted_at} = CASE WHEN {active} THEN NULL ELSE p.{photo.deleted_at} END

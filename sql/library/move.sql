@@ -66,6 +66,7 @@ DECLARE
 	afters pg_catalog.text[];
 	unshown pg_catalog.bool[];
 	found pg_catalog.bool[];
+	lost pg_catalog.bool[];
 	busy pg_catalog.bool[];
 	moving pg_catalog.text[];
 	leaving pg_catalog.text[];
@@ -81,11 +82,13 @@ BEGIN
 	       pg_catalog.array_agg(k.path), pg_catalog.array_agg(k.target),
 	       pg_catalog.array_agg(k.was_main), pg_catalog.array_agg(k.main_after),
 	       pg_catalog.array_agg(k.found AND k.main IS NULL AND NOT k.was_main),
-	       pg_catalog.array_agg(k.found), pg_catalog.array_agg(k.held)
-	  INTO photos, files, paths, wanted, mains, afters, unshown, found, busy
+	       pg_catalog.array_agg(k.found), pg_catalog.array_agg(k.held),
+	       pg_catalog.array_agg(k.found AND (k.was_main OR k.main IS NULL OR k.lacking))
+	  INTO photos, files, paths, wanted, mains, afters, unshown, found, busy, lost
 	  -- Joined, not subscripted: a place in an array of texts is found by walking there.
 	  FROM (SELECT j.photo, j.file, j.path, j.main, COALESCE(w.main, false) AS was_main,
 	               w.main_after, NOT COALESCE(w.path_only, false) AS found,
+	               COALESCE(j.flagged, true) OR NOT j.linked AS lacking,
 	               NOT pg_catalog.bool_and(j.locked) OVER (PARTITION BY j.file) AS held,
 	               CASE WHEN COALESCE(w.old_path {=} j.path, w.old_path IS NULL AND j.path IS NULL)
 	                    THEN w.new_path END AS target
@@ -157,6 +160,7 @@ BEGIN
 		moving := NULL;
 	END;
 	{choose_mains}
+	-- Most files that moved were never missed: only what lacks something is given it back.
 	PERFORM
 	  FROM (SELECT pg_catalog.array_agg(t.photo) AS photos, pg_catalog.array_agg(t.file) AS files,
 	               pg_catalog.array_agg(t.target) AS paths,
@@ -165,9 +169,10 @@ BEGIN
 	               pg_catalog.array_agg(t.after) AS afters
 	          FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 	                          pg_catalog.unnest(my.wanted), pg_catalog.unnest(my.mains),
-	                          pg_catalog.unnest(my.afters), pg_catalog.unnest(my.found))
-	            AS t(photo, file, target, main, after, found)
-	         WHERE t.found AND t.file {=} ANY (SELECT pg_catalog.unnest(my.moving))) AS k
+	                          pg_catalog.unnest(my.afters), pg_catalog.unnest(my.lost))
+	            AS t(photo, file, target, main, after, lost)
+	         WHERE t.lost AND t.file {=} ANY (SELECT pg_catalog.unnest(my.moving))
+	        HAVING pg_catalog.count(*) {>} 0) AS k
 	 CROSS JOIN LATERAL missing_photos.library_mark_present($1, k.photos, k.files, k.paths, k.mains,
 	                                                        k.afters);
 	{put_back}
