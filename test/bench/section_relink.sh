@@ -116,7 +116,7 @@ time_relink_md5() { run_command md5_tree; }
 measure_relink() {
     relink_place=$1
     relink_reads=$2
-    take_turns relink_find relink_md5 relink
+    take_turns_fresh relink_find relink_md5 relink
     heading "$relink_total files, $3"
     row 'find' "${ms[relink_find]}" "${ms[relink_md5]}"
     row 'md5sum of every file, all processors' "${ms[relink_md5]}" "${ms[relink_md5]}"
