@@ -35,7 +35,7 @@ PROBE = missing_photos_probe
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" missing_photos.control)
 
 # Module: the extension and its side of the protocol.  The probe has objects of its own (probe.mk).
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/extension/*.c src/protocol/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/extension/*.c src/extension/*/*.c src/protocol/*.c)))
 
 # Install script: parts joined in this order, paths from the top of the tree.
 -include sql/internal/parts.mk sql/library/parts.mk sql/surface/parts.mk
@@ -47,7 +47,7 @@ DATA_built = $(SQL_SCRIPT)
 # Server headers are system headers here: their warnings aren't ours to mend.  Callbacks have the
 # signature the server wants, so an unused parameter says nothing.
 PG_CONFIG ?= pg_config
-PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CPPFLAGS = -Isrc $(patsubst %/,-I%,$(wildcard src/extension/*/)) -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CFLAGS = -Wall -Wextra -Werror -Wno-unused-parameter $(CLANG_CFLAGS)
 # The server's own flags may have been chosen for gcc.
 CLANG_CFLAGS = $(if $(findstring clang,$(shell $(CC) --version 2>&1)),\

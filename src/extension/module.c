@@ -1,46 +1,38 @@
 /*
  * module.c: what the server calls when it loads the library.
  *
- * A map of src/extension, from the functions people call down to the process that reads the disk:
+ * A map of src/extension, a folder each, from what people call down to the process that reads the
+ * disk; in a folder the same order:
  *
- *   watcher.c              the background worker that watches the roots
- *   watch_root.c  watch_apply.c    one root and its probe; what is told becomes changes
- *   watch_new.c  watch_look.c  watch_doubts.c    new files, names looked at, owners to be scanned
- *   scan.c  check_files.c  file_hash.c  file_hashes.c  add_root.c    the verbs, one file each
- *   add_file.c  remap.c  merge.c  undo_moves.c    those about files that moved
- *   job_verbs.c            what people do with a job: approve, cancel
- *   delete.c  delete_steps.c  delete_batches.c    deleting what is missing: the verbs, their steps
- *   derived.c              files made of photos, queued with them
- *   add_derived_root.c  drain.c  removals.c    files made of photos, removed when these are gone
- *   relink_missing.c       relinking by itself, and what a person chooses
- *   relink.c  relink_stage.c  relink_read.c  relink_apply.c    finding files that moved, part of a scan
- *   discovery.c  claims.c  relinked.c    walking folders; an owner's paths; what was relinked
- *   scan_steps.c  scan_guard.c   the steps of a scan; what may hold it
- *   job.c  owner_lock.c    running steps with commits, the job's row; one job per owner
- *   learn.c  folders.c     what healthy files look like, noted for later, and where any are new
- *   remap_look.c  holders.c    files at the places they may have moved to; who has a content
- *   copies.c  moves.c      further copies of missing files; new paths, brought into the library
- *   restore.c  renew.c     whether a file that is back, or a root that changed, is believed
- *   twins.c                missing files that were probably renamed
- *   apply.c                brings the library in line with what was judged, batch by batch
- *   deletion.c  deletion_settle.c    takes missing photos out; counters and covers afterwards
- *   deletion_run.c  deletion_plan.c  archive.c    a deletion's statements, and what they took
- *   library.c              calls the contract that attach_library generated
- *   stream.c               a query's rows on their way to the judge
- *   judge.c  batch.c       rows in, verdicts out: groups files by folder, keeps the probe busy
- *   found.c  file_row.c    judged rows set aside; one row
- *   roots.c  root_facts.c  which folder a path belongs to, and whether that is what it was
- *   digest.c  reasons.c    files' contents; verdicts in words
- *   result_set.c  sha1.c   many rows as a result; a digest the server lacks
- *   sql_calls.c  columns.c  owner_rights.c    SQL, arrays for it, acting as the extension's owner
- *   watch_verbs.c  watch_client.c    starting the watcher; a probe that watches a root
- *   probe_client.c         requests and answers, deadlines, cancel
- *   probe_messages.c  probe_terms.c    whole messages; what the probe was told
- *   probe_process.c  probe_service.c    starting and ending the probe; one that runs as a service
- *   subtransaction.c       trying without waiting for locks
- *   settings.c  compat.h   settings; differences between server versions
+ *   watch/     the background worker that watches the roots
+ *                  watcher, watch_root (one root and its probe), watch_apply (events become changes),
+ *                  watch_new, watch_look, watch_doubts (owners to be scanned), watch_verbs, watch_client
+ *   delete/    deleting what is missing
+ *                  delete, delete_steps, delete_batches (the verbs), delete_preview, undo_delete,
+ *                  deletion, deletion_settle, deletion_run, deletion_plan, archive (what goes and is kept),
+ *                  derived, add_derived_root, drain, removals (files made of photos)
+ *   relink/    files that moved
+ *                  relink_missing (the verbs), relink, relink_stage, relink_read, relink_apply, relinked,
+ *                  add_file, remap, remap_look, merge, undo_moves
+ *   scan/      looking for all files
+ *                  scan, scan_steps, scan_guard (what may hold it), scan_stage (going on), scan_all,
+ *                  undo_scan, check_files (one photo)
+ *   jobs/      running steps with commits, in the background too
+ *                  job_verbs, launcher, worker, worker_start, job_queue, job, job_lock, owner_lock
+ *   library/   the library brought in line with the disk
+ *                  learn, folders (what healthy files look like), restore, renew (whether what is back is
+ *                  believed), holders, copies, twins, claims, moves, apply, file_hash, file_hashes,
+ *                  library (the contract)
+ *   disk/      rows in, verdicts out
+ *                  add_root, stream, judge, batch, found, file_row, discovery,
+ *                  digest, roots, root_facts
+ *   probe/     requests and answers, deadlines, cancel
+ *                  probe_client, probe_messages, probe_terms, probe_process, probe_service
+ *   base/      SQL from C, settings, reasons, differences between server versions (compat.h)
  *
- * Each file calls only files below it.
+ * Each folder calls only folders below it, with three exceptions: relinking is part of a scan, so scan
+ * and relink know each other; a merge of photos is archived as a deletion is; and what takes up pending
+ * jobs starts the watcher, too.
  */
 #include "postgres.h"
 
