@@ -9,14 +9,16 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 	-- part: "photo", "file", or the name of a rule whose rows go when nothing is left in them.
-	WITH library AS (
+	WITH attached AS MATERIALIZED (
+		SELECT missing_photos.mapping_at_hand(a.mapping) AS mapping
+		  FROM missing_photos.attached_library AS a
+	), library AS (
 		SELECT a.mapping, a.mapping ->> 'schema' AS schema,
 		       a.mapping #> ARRAY['tables', deletion_steps.part] AS bound,
 		       (SELECT rule.value
 		          FROM jsonb_array_elements(a.mapping #> '{deletion,rules}') AS rule
-		         WHERE rule.value ->> 'name' = deletion_steps.part
-		           AND missing_photos.rule_applies(rule.value, a.mapping)) AS rule
-		  FROM missing_photos.attached_library AS a
+		         WHERE rule.value ->> 'name' = deletion_steps.part) AS rule
+		  FROM attached AS a
 	)
 	SELECT step.*
 	  FROM library
@@ -46,7 +48,8 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $$
 DECLARE
-	mapping jsonb := (SELECT a.mapping FROM missing_photos.attached_library AS a);
+	mapping jsonb := (SELECT missing_photos.mapping_at_hand(a.mapping)
+	                    FROM missing_photos.attached_library AS a);
 BEGIN
 	RETURN QUERY
 	SELECT u.job_id, u.rule, r.kind, class.oid, s.columns, s.row_keys, u.keys,
@@ -60,8 +63,7 @@ BEGIN
 	                       CASE WHEN e.value ? 'into' THEN 'insert'
 	                            WHEN e.value ? 'column' THEN 'change' ELSE 'empty' END AS kind
 	                  FROM jsonb_array_elements(mapping #> '{deletion,rules}') WITH ORDINALITY AS e
-	                 WHERE e.value ->> 'name' = u.rule
-	                   AND missing_photos.rule_applies(e.value, mapping)) AS r ON true
+	                 WHERE e.value ->> 'name' = u.rule) AS r ON true
 	  JOIN pg_namespace AS space ON space.nspname = mapping ->> 'schema'
 	  JOIN pg_class AS held
 	    ON held.relnamespace = space.oid AND held.relname = r.rule ->> 'table'

@@ -1,6 +1,25 @@
 -- A preset's rules in a deletion's plan: what is derived from rows that go, and what is left in their
 -- place (see sql/library/deletion_librephotos.sql).
 
+-- Done once for a plan: many steps ask for the rules, and for the names to fill in.
+CREATE FUNCTION missing_photos.mapping_at_hand(mapping jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT mapping
+	       || jsonb_build_object('names', missing_photos.contract_names(mapping))
+	       || jsonb_build_object('deletion', (mapping -> 'deletion')
+	              || COALESCE((SELECT jsonb_object_agg(kind.name, COALESCE(
+	                      (SELECT jsonb_agg(rule.value ORDER BY rule.ordinality)
+	                         FROM jsonb_array_elements(mapping -> 'deletion' -> kind.name)
+	                              WITH ORDINALITY AS rule
+	                        WHERE missing_photos.rule_applies(rule.value, mapping)), '[]'))
+	                 FROM (VALUES ('rules'), ('traces')) AS kind (name)), '{}'))
+$$;
+COMMENT ON FUNCTION missing_photos.mapping_at_hand IS
+	'the mapping with the deletion''s rules and traces that are for the layout at hand, and the names that fill its templates';
+
 -- Which of a table's columns tell whose counters, covers or albums need another look.
 CREATE FUNCTION missing_photos.touched_by(
 	relation oid, columns name[], mapping jsonb, OUT rules text[], OUT places integer[])
@@ -15,7 +34,6 @@ AS $$
 	 CROSS JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,rules}') AS rule
 	 WHERE class.oid = touched_by.relation
 	   AND rule.value -> 'touched' ? (class.relname || '.' || c.column)
-	   AND missing_photos.rule_applies(rule.value, mapping)
 $$;
 COMMENT ON FUNCTION missing_photos.touched_by IS
 	'which rules of the preset look at rows that a deletion took from a table';
@@ -79,7 +97,7 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT missing_photos.contract_fill(template, missing_photos.contract_names(mapping)
+	SELECT missing_photos.contract_fill(template, (mapping -> 'names')
 		|| jsonb_build_object('schema', quote_ident(mapping ->> 'schema'), 'keys', keys))
 	 WHERE template IS NOT NULL
 $$;
@@ -123,7 +141,6 @@ AS $$
 	  JOIN pg_attribute AS key
 	    ON key.attrelid = root AND key.attname = rule.value ->> 'key'
 	 CROSS JOIN LATERAL (SELECT missing_photos.stored_columns(class.oid) AS columns) AS s
-	 WHERE missing_photos.rule_applies(rule.value, mapping)
 $$;
 COMMENT ON FUNCTION missing_photos.deletion_inserts IS
 	'rows that the application leaves where photos were deleted';

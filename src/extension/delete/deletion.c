@@ -7,6 +7,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "deletion.h"
@@ -109,13 +110,27 @@ typedef struct Part
 	DeletionCounts counts;
 } Part;
 
+/*
+ * A batch is few rows of many, and the next one wants the same pages of the same indexes.  Thinking of
+ * a cold disk, the planner would read each table that references photos as a whole in each batch.
+ */
+static void
+expect_pages_in_memory(void)
+{
+	(void) set_config_option("random_page_cost", GetConfigOption("seq_page_cost", false, false),
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
 static void
 delete_part_now(void *arg)
 {
 	Part	   *part = arg;
+	int			level = NewGUCNestLevel();
 
+	expect_pages_in_memory();
 	memset(&part->counts, 0, sizeof(part->counts));
 	delete_rows(part->batch, part->first, part->n, &part->counts);
+	AtEOXact_GUC(true, level);
 }
 
 static void
