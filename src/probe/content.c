@@ -156,12 +156,27 @@ end_part(MpContent *content)
 	content->end = content->at;
 }
 
+/*
+ * A file that somebody writes to as fast as we read would have no end.  What lies beyond the size it
+ * had when it was opened needn't be read: it has changed.
+ */
+static bool
+has_grown(const MpContent *content)
+{
+	return content->part == MP_WHOLE && content->at > content->before.stx_size;
+}
+
 size_t
 mp_content_read(MpContent *content, void *buffer, size_t size)
 {
 	int			tries = 0;
 	ssize_t		n = 0;
 
+	if (content->err == 0 && !content->at_end && has_grown(content))
+	{
+		end_part(content);
+		content->uneven = true;
+	}
 	if (content->err == 0 && !content->at_end)
 	{
 		if (content->part == MP_ENDS)
