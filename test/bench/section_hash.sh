@@ -69,7 +69,8 @@ start_hash_services() {
     local way
     hash_ways=
     for way in AVX-512 AVX2 OpenSSL; do
-        build/probe/plain/bench_hash "$way" --listen "$data/hash.$way" --root "$data/hash" &
+        build/probe/plain/bench_hash "$way" --listen "$data/hash.$way" --root "$data/hash" \
+            --peer "$(server_user)" &
         hash_pids="${hash_pids:-} $!"
         for _ in $(seq 40); do
             if [ -S "$data/hash.$way" ] || ! kill -0 "$!" 2>/dev/null; then break; fi
