@@ -18,7 +18,8 @@
  *                  scan, scan_steps, scan_guard (what may hold it), scan_stage (going on), scan_all,
  *                  undo_scan, check_files (one photo)
  *   jobs/      running steps with commits, in the background too
- *                  job_verbs, launcher, worker, worker_start, job_queue, job, job_lock, owner_lock
+ *                  job_verbs, launcher, worker, background, worker_start, job_queue, job, job_lock,
+ *                  owner_lock
  *   library/   the library brought in line with the disk
  *                  learn, folders (what healthy files look like), restore, renew (whether what is back is
  *                  believed), holders, copies, twins, claims, moves, apply, file_hash, file_hashes,

@@ -14,11 +14,9 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_database.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -28,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
+#include "background.h"
 #include "compat.h"
 #include "job_queue.h"
 #include "launcher.h"
@@ -40,18 +39,6 @@ PGDLLEXPORT void missing_photos_visitor_main(Datum arg);
 #define RESTART_SECONDS 10
 #define TRIES 60				/* for a worker to become free, a second apart */
 
-static void
-describe(BackgroundWorker *worker, const char *name, const char *function)
-{
-	memset(worker, 0, sizeof(*worker));
-	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
-	strlcpy(worker->bgw_library_name, "missing_photos", sizeof(worker->bgw_library_name));
-	strlcpy(worker->bgw_function_name, function, BGW_MAXLEN);
-	strlcpy(worker->bgw_name, name, BGW_MAXLEN);
-	strlcpy(worker->bgw_type, name, BGW_MAXLEN);
-}
-
 void
 launcher_init(void)
 {
@@ -59,7 +46,7 @@ launcher_init(void)
 
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	describe(&worker, "missing_photos launcher", "missing_photos_launcher_main");
+	background_describe(&worker, "missing_photos launcher", "missing_photos_launcher_main");
 	worker.bgw_restart_time = RESTART_SECONDS;
 	RegisterBackgroundWorker(&worker);
 }
@@ -122,11 +109,7 @@ sleep_until_woken(long timeout)
 	(void) WaitLatch(MyLatch, timeout < 0 ? events : events | WL_TIMEOUT, timeout, WAIT_FOR_PROBE);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
+	background_reload();
 }
 
 /* Waits for the visitor to end, so that databases are visited one after the other. */
@@ -136,9 +119,8 @@ visit(Oid database)
 	BackgroundWorker worker;
 	BackgroundWorkerHandle *handle;
 
-	describe(&worker, "missing_photos visitor", "missing_photos_visitor_main");
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_main_arg = ObjectIdGetDatum(database);
+	background_describe(&worker, "missing_photos visitor", "missing_photos_visitor_main");
+	background_order(&worker, database, InvalidOid);
 	worker.bgw_notify_pid = MyProcPid;
 	for (int i = 0; i < TRIES; i++)
 	{
@@ -180,19 +162,11 @@ missing_photos_launcher_main(Datum arg)
 void
 missing_photos_visitor_main(Datum arg)
 {
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
-	pgstat_report_appname("missing_photos visitor");
-	StartTransactionCommand();
-	if (OidIsValid(get_extension_oid("missing_photos", true)))
-	{
-		SPI_connect();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		(void) job_queue_revive();
-		PopActiveSnapshot();
-		SPI_finish();
-	}
-	CommitTransactionCommand();
+	background_begin("missing_photos visitor");
+	if (!background_extension_is_here())
+		proc_exit(0);
+	background_begin_transaction();
+	(void) job_queue_revive();
+	background_end_transaction();
 	proc_exit(0);
 }

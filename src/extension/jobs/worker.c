@@ -10,15 +10,11 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
-#include "storage/lmgr.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
@@ -29,13 +25,13 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "background.h"
 #include "compat.h"
 #include "job_lock.h"
 #include "job_queue.h"
 #include "library.h"
 #include "owner_lock.h"
 #include "sql_calls.h"
-#include "worker_start.h"
 
 /* The postmaster finds it by name. */
 PGDLLEXPORT void missing_photos_worker_main(Datum arg);
@@ -50,34 +46,6 @@ typedef struct QueuedJob
 
 /* All that is kept from one transaction to the next, emptied per job. */
 static MemoryContext job_context = NULL;
-
-static void
-begin_transaction(void)
-{
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
-}
-
-static void
-end_transaction(void)
-{
-	PopActiveSnapshot();
-	SPI_finish();
-	CommitTransactionCommand();
-}
-
-/* The row asked for must be there to be seen. */
-static void
-wait_for_asker(TransactionId asked_in)
-{
-	if (!TransactionIdIsValid(asked_in))
-		return;
-	StartTransactionCommand();
-	XactLockTableWait(asked_in, NULL, NULL, XLTW_None);
-	CommitTransactionCommand();
-}
 
 static char *
 keep(const char *text)
@@ -128,7 +96,7 @@ any_to_claim(void)
 	Arguments	none = {0};
 	bool		found = false;
 
-	begin_transaction();
+	background_begin_transaction();
 	call_as_owner("SELECT q.owner FROM missing_photos.queued_jobs(session_user) AS q", &none);
 	for (uint64 i = 0; i < SPI_processed && !found; i++)
 	{
@@ -138,7 +106,7 @@ any_to_claim(void)
 		if (found)
 			owner_lock_release(owner);
 	}
-	end_transaction();
+	background_end_transaction();
 	return found;
 }
 
@@ -149,10 +117,10 @@ claim(QueuedJob *job)
 	bool		claimed = false;
 
 	MemoryContextReset(job_context);
-	begin_transaction();
+	background_begin_transaction();
 	for (int n = 0; !claimed && claim_nth(n, job, &claimed); n++)
 		CHECK_FOR_INTERRUPTS();
-	end_transaction();
+	background_end_transaction();
 	return claimed;
 }
 
@@ -202,7 +170,7 @@ note_failure(const QueuedJob *job, const ErrorData *error)
 	bool		cancelled = error->sqlerrcode == ERRCODE_QUERY_CANCELED;
 	char	   *state = NULL;
 
-	begin_transaction();
+	background_begin_transaction();
 	argument_datum(&a, UUIDOID, UUIDPGetDatum(&job->id));
 	argument_text(&a, cancelled ? "cancelled" : "failed");
 	argument_text(&a, error->message);
@@ -210,15 +178,15 @@ note_failure(const QueuedJob *job, const ErrorData *error)
 	state = result_text(0, 1);
 	if (state != NULL)
 		state = keep(state);
-	end_transaction();
+	background_end_transaction();
 	if (state == NULL)
 		return;
-	begin_transaction();
+	background_begin_transaction();
 	library_job(UUIDPGetDatum(&job->id), job->owner, job->kind, state, 0, 0, error->message);
 	memset(&a, 0, sizeof(a));
 	argument_datum(&a, UUIDOID, UUIDPGetDatum(&job->id));
 	call_as_owner("SELECT missing_photos.job_was_told($1)", &a);
-	end_transaction();
+	background_end_transaction();
 }
 
 /* Runs something that may fail; returns the error, in the job's context, once it is in the log. */
@@ -272,17 +240,6 @@ run_job(const QueuedJob *job)
 	owner_lock_release(job->owner);
 }
 
-static bool
-extension_is_here(void)
-{
-	bool		here;
-
-	StartTransactionCommand();
-	here = OidIsValid(get_extension_oid("missing_photos", true));
-	CommitTransactionCommand();
-	return here;
-}
-
 /* A role with many jobs leaves its place to one that has waited longer. */
 static bool
 is_others_turn(void)
@@ -290,10 +247,10 @@ is_others_turn(void)
 	Arguments	none = {0};
 	bool		turn;
 
-	begin_transaction();
+	background_begin_transaction();
 	call_as_owner("SELECT missing_photos.others_turn(session_user)", &none);
 	turn = result_bool(0, 1);
-	end_transaction();
+	background_end_transaction();
 	return turn;
 }
 
@@ -304,15 +261,11 @@ run_jobs(void)
 	QueuedJob	job;
 	bool		worked = false;
 
-	while (extension_is_here() && !(worked && is_others_turn()) && claim(&job))
+	while (background_extension_is_here() && !(worked && is_others_turn()) && claim(&job))
 	{
 		run_job(&job);
 		worked = true;
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
+		background_reload();
 	}
 	return worked;
 }
@@ -321,35 +274,28 @@ run_jobs(void)
 static void
 hand_on(void)
 {
-	begin_transaction();
+	background_begin_transaction();
 	(void) job_queue_start_workers();
-	end_transaction();
+	background_end_transaction();
 }
 
 void
 missing_photos_worker_main(Datum arg)
 {
-	WorkerOrder order;
 	bool		worked = false;
 
-	memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof(order));
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(order.database, order.role, 0);
-	pgstat_report_appname("missing_photos");
+	background_begin("missing_photos");
 	job_context = AllocSetContextCreate(TopMemoryContext, "missing_photos job",
 										ALLOCSET_DEFAULT_SIZES);
-	wait_for_asker(order.asked_in);
-	while (extension_is_here() && job_lock_take_place())
+	while (background_extension_is_here() && job_lock_take_place())
 	{
 		worked |= run_jobs();
 		job_lock_leave_place();
 		/* One who came for a job queued meanwhile found no place, perhaps, and is gone. */
-		if (!extension_is_here() || is_others_turn() || !any_to_claim())
+		if (!background_extension_is_here() || is_others_turn() || !any_to_claim())
 			break;
 	}
-	if (worked && extension_is_here())
+	if (worked && background_extension_is_here())
 		hand_on();
 	proc_exit(0);
 }

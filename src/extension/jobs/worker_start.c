@@ -8,9 +8,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "miscadmin.h"
-#include "postmaster/bgworker.h"
 
+#include "background.h"
 #include "worker_start.h"
 
 #define MAX_ROLES 64			/* asked for in one transaction; more are found by the next that looks */
@@ -38,30 +37,14 @@ worker_start_at_commit(Oid role, int workers)
 		wanted[n_wanted++] = (Wanted) {role, workers};
 }
 
-static bool
-start(Oid role)
-{
-	BackgroundWorker worker = {0};
-	WorkerOrder order = {MyDatabaseId, role, GetTopTransactionIdIfAny()};
-
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "missing_photos", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "missing_photos_worker_main", BGW_MAXLEN);
-	strlcpy(worker.bgw_name, "missing_photos worker", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "missing_photos worker", BGW_MAXLEN);
-	memcpy(worker.bgw_extra, &order, sizeof(order));
-	return RegisterDynamicBackgroundWorker(&worker, NULL);
-}
-
 static void
 start_wanted(void)
 {
 	for (int i = 0; i < n_wanted; i++)
 		for (int n = 0; n < wanted[i].workers; n++)
 		{
-			if (start(wanted[i].role))
+			if (background_start(wanted[i].role, "missing_photos worker",
+								 "missing_photos_worker_main"))
 				continue;
 			/* One is enough to get everything done. */
 			if (n == 0)

@@ -8,14 +8,6 @@
 #ifndef MISSING_PHOTOS_WORKER_START_H
 #define MISSING_PHOTOS_WORKER_START_H
 
-/* What a worker is told, in its bgw_extra. */
-typedef struct WorkerOrder
-{
-	Oid			database;
-	Oid			role;
-	TransactionId asked_in;		/* to be waited for */
-} WorkerOrder;
-
 extern void worker_start_init(void);
 
 /*

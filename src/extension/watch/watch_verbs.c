@@ -6,19 +6,18 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "postmaster/bgworker.h"
 #include "storage/latch.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "storage/procarray.h"
 #include "utils/builtins.h"
 
+#include "background.h"
 #include "compat.h"
 #include "job_queue.h"
 #include "library.h"
 #include "sql_calls.h"
 #include "watcher.h"
-#include "worker_start.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_start_watching);
 PG_FUNCTION_INFO_V1(missing_photos_stop_watching);
@@ -60,18 +59,7 @@ watcher_is_alive(void)
 static bool
 start_watcher(Oid role)
 {
-	BackgroundWorker worker = {0};
-	WorkerOrder order = {MyDatabaseId, role, GetTopTransactionIdIfAny()};
-
-	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	strlcpy(worker.bgw_library_name, "missing_photos", sizeof(worker.bgw_library_name));
-	strlcpy(worker.bgw_function_name, "missing_photos_watcher_main", BGW_MAXLEN);
-	strlcpy(worker.bgw_name, "missing_photos watcher", BGW_MAXLEN);
-	strlcpy(worker.bgw_type, "missing_photos watcher", BGW_MAXLEN);
-	memcpy(worker.bgw_extra, &order, sizeof(order));
-	return RegisterDynamicBackgroundWorker(&worker, NULL);
+	return background_start(role, "missing_photos watcher", "missing_photos_watcher_main");
 }
 
 bool

@@ -13,21 +13,16 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/lmgr.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "background.h"
 #include "columns.h"
 #include "compat.h"
 #include "library.h"
@@ -37,7 +32,6 @@
 #include "watch_doubts.h"
 #include "watch_root.h"
 #include "watcher.h"
-#include "worker_start.h"
 
 /* The postmaster finds it by name. */
 PGDLLEXPORT void missing_photos_watcher_main(Datum arg);
@@ -65,14 +59,9 @@ static void
 run_in_transaction(Act act, void *arg)
 {
 	MemoryContextSwitchTo(watcher.batch);
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	SPI_connect();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	background_begin_transaction();
 	act(arg);
-	PopActiveSnapshot();
-	SPI_finish();
-	CommitTransactionCommand();
+	background_end_transaction();
 }
 
 /* Runs it; an error goes to the log, and what it was about is left to scans. */
@@ -383,32 +372,7 @@ sleep_until_called(void)
 		watcher.upkeep_at = 0;
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
-}
-
-static bool
-extension_is_here(void)
-{
-	bool		here;
-
-	StartTransactionCommand();
-	here = OidIsValid(get_extension_oid("missing_photos", true));
-	CommitTransactionCommand();
-	return here;
-}
-
-static void
-wait_for_asker(TransactionId asked_in)
-{
-	if (!TransactionIdIsValid(asked_in))
-		return;
-	StartTransactionCommand();
-	XactLockTableWait(asked_in, NULL, NULL, XLTW_None);
-	CommitTransactionCommand();
+	background_reload();
 }
 
 /* When something is to be written down, tried again or polled; else seldom. */
@@ -441,7 +405,7 @@ watch(void)
 		watch_is_blind(is_blind());
 		if (now >= watcher.upkeep_at || any_root_calls())
 		{
-			if (!extension_is_here())
+			if (!background_extension_is_here())
 				return;
 			/* After an error all is looked at, once things work again. */
 			watcher.failed = !attempt(upkeep, NULL);
@@ -468,16 +432,8 @@ stop_probes(int code, Datum arg)
 void
 missing_photos_watcher_main(Datum arg)
 {
-	WorkerOrder order;
-
-	memcpy(&order, MyBgworkerEntry->bgw_extra, sizeof(order));
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnectionByOid(order.database, order.role, 0);
-	pgstat_report_appname("missing_photos watcher");
-	wait_for_asker(order.asked_in);
-	if (!extension_is_here() || !watcher_lock_take())
+	background_begin("missing_photos watcher");
+	if (!background_extension_is_here() || !watcher_lock_take())
 		proc_exit(0);
 	before_shmem_exit(stop_probes, 0);
 	watcher.batch = AllocSetContextCreate(TopMemoryContext, "missing_photos watcher",
