@@ -248,9 +248,10 @@ create_ruleset(int abi)
 }
 
 int
-mp_landlock_confine(const MpStr *paths, uint32_t n, bool removes)
+mp_landlock_confine(const MpStr *readable, uint32_t n_readable, const MpStr *removable,
+					uint32_t n_removable)
 {
-	uint64_t	rights = READ_FILE | READ_FOLDER | (removes ? REMOVE_FILE | MAKE_FILE : 0);
+	const uint64_t reading = READ_FILE | READ_FOLDER;
 	int			abi = (int) syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_VERSION);
 	int			ruleset;
 	bool		confined = false;
@@ -264,7 +265,8 @@ mp_landlock_confine(const MpStr *paths, uint32_t n, bool removes)
 	fcntl(ruleset, F_SETFD, FD_CLOEXEC);
 	if (allow_mountinfo(ruleset))
 	{
-		allow_roots(ruleset, paths, n, rights);
+		allow_roots(ruleset, readable, n_readable, reading);
+		allow_roots(ruleset, removable, n_removable, reading | REMOVE_FILE | MAKE_FILE);
 		/* The kernel wants this of whoever isn't root. */
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		confined = syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;

@@ -11,12 +11,13 @@
 #include "request.h"
 
 /*
- * Confines this thread, and every thread it starts from now on, to reading below the paths; with
- * `removes` also to renaming and removing files there.
+ * Confines this thread, and every thread it starts from now on, to reading below the paths of both
+ * lists, and to renaming and removing files below those of the second.
  * Returns the ABI of the kernel's Landlock, or 0: nothing was given up.  Takes no longer than a
  * fraction of a second: a path that can't be opened by then is left out, and what lies below it
  * can't be read.
  */
-extern int	mp_landlock_confine(const MpStr *paths, uint32_t n, bool removes);
+extern int	mp_landlock_confine(const MpStr *readable, uint32_t n_readable,
+								const MpStr *removable, uint32_t n_removable);
 
 #endif							/* MP_LANDLOCK_H */

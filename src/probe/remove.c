@@ -12,6 +12,7 @@
 #include "progress.h"
 #include "remove.h"
 #include "root.h"
+#include "served.h"
 #include "syscalls.h"
 
 /* The folder in hand: files of one folder usually follow each other. */
@@ -308,6 +309,8 @@ mp_remove_write(const MpRequest *request, MpWriter *w)
 	mp_guard_open(&guard, &request->place);
 	if (mp_guard_holds(&guard))
 		mp_root_look_for_marker(&guard, request->path.data);
+	if (mp_guard_holds(&guard) && !mp_serves_removing(guard.tree.fd))
+		mp_guard_doubt(&guard, mp_doubt_errno(EACCES));
 	healthy = mp_guard_holds(&guard);
 	if (healthy)
 	{

@@ -8,22 +8,16 @@
 #include "handle.h"
 #include "served.h"
 
-static const MpStr *served;
-static uint32_t n_served;
+static MpFolders served;
+static MpFolders served_removing;
 static bool limited;
 
 void
-mp_serve_only(const MpStr *folders, uint32_t n)
+mp_serve_only(MpFolders readable, MpFolders removable)
 {
-	served = folders;
-	n_served = n;
+	served = readable;
+	served_removing = removable;
 	limited = true;
-}
-
-bool
-mp_serves_only(void)
-{
-	return limited;
 }
 
 static bool
@@ -37,16 +31,22 @@ lies_within(const char *path, const MpStr *folder)
 
 /* Asked of the handle, not of the path: between the two a link could change. */
 static bool
-is_served(int fd)
+is_within(int fd, MpFolders folders)
 {
 	char		path[2 * 4096];
 
 	if (!mp_canonical_path(fd, path, sizeof(path)))
 		return false;
-	for (uint32_t i = 0; i < n_served; i++)
-		if (lies_within(path, &served[i]))
+	for (uint32_t i = 0; i < folders.n; i++)
+		if (lies_within(path, &folders.each[i]))
 			return true;
 	return false;
+}
+
+bool
+mp_serves_removing(int fd)
+{
+	return !limited || is_within(fd, served_removing);
 }
 
 int
@@ -54,7 +54,7 @@ mp_open_root(const char *path)
 {
 	int			fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd >= 0 && limited && !is_served(fd))
+	if (fd >= 0 && limited && !is_within(fd, served) && !is_within(fd, served_removing))
 	{
 		close(fd);
 		errno = EACCES;

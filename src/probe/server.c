@@ -27,7 +27,6 @@
 #include "landlock.h"
 #include "mailbox.h"
 #include "progress.h"
-#include "served.h"
 #include "server.h"
 #include "stream.h"
 #include "verdict.h"
@@ -117,8 +116,6 @@ is_allowed(const Server *server, const MpRequest *request)
 
 	if (request->type != MP_REMOVE)
 		return true;
-	if (mp_serves_only())
-		return false;
 	for (uint32_t i = 0; hello->removes && i < hello->n_confined; i++)
 		if (strcmp(hello->confined[i].data, request->place.root.data) == 0)
 			return true;
@@ -140,7 +137,8 @@ greet(Server *server, MpRequest *request)
 	/* The workers start with the first job, and have the rights that this thread has then. */
 	mp_workers_start(&server->workers, hello->threads);
 	if (hello->n_confined > 0)
-		abi = mp_landlock_confine(hello->confined, hello->n_confined, hello->removes);
+		abi = mp_landlock_confine(hello->confined, hello->removes ? 0 : hello->n_confined,
+								  hello->confined, hello->removes ? hello->n_confined : 0);
 	server->dispatch.workers = &server->workers;
 	server->dispatch.recall = &server->recall;
 	server->dispatch.answer = mp_mailbox_put;

@@ -38,11 +38,17 @@ enum
 	MOST_SESSIONS = 256			/* more wait in the socket's queue */
 };
 
+typedef struct Roots
+{
+	MpStr		each[MOST_ROOTS];
+	uint32_t	n;
+} Roots;
+
 typedef struct Service
 {
 	const char *path;
-	MpStr		roots[MOST_ROOTS];
-	uint32_t	n_roots;
+	Roots		roots;			/* to look at */
+	Roots		derived;		/* and to remove files from */
 	uid_t		peers[MOST_PEERS];
 	int			n_peers;
 	pid_t		sessions[MOST_SESSIONS];
@@ -84,19 +90,19 @@ handle_signals(void (*handler) (int))
 }
 
 static int
-add_root(Service *service, const char *path)
+add_root(Roots *roots, const char *path)
 {
 	char	   *real = realpath(path, NULL);
 
 	if (real == NULL)
 		return complain("cannot use root", path);
-	if (service->n_roots == MOST_ROOTS)
+	if (roots->n == MOST_ROOTS)
 	{
 		free(real);
 		errno = E2BIG;
 		return complain("too many roots at", path);
 	}
-	service->roots[service->n_roots++] = (MpStr) {real, strlen(real)};
+	roots->each[roots->n++] = (MpStr) {real, strlen(real)};
 	return 0;
 }
 
@@ -128,6 +134,7 @@ read_options(Service *service, int argc, char **argv)
 	static const struct option options[] = {
 		{"listen", required_argument, NULL, 'l'},
 		{"root", required_argument, NULL, 'r'},
+		{"derived-root", required_argument, NULL, 'd'},
 		{"peer", required_argument, NULL, 'p'},
 		{NULL, 0, NULL, 0}
 	};
@@ -142,7 +149,10 @@ read_options(Service *service, int argc, char **argv)
 				service->path = optarg;
 				break;
 			case 'r':
-				status = add_root(service, optarg);
+				status = add_root(&service->roots, optarg);
+				break;
+			case 'd':
+				status = add_root(&service->derived, optarg);
 				break;
 			case 'p':
 				status = add_peer(service, optarg);
@@ -151,7 +161,7 @@ read_options(Service *service, int argc, char **argv)
 				return EXIT_USAGE;
 		}
 	}
-	if (status == 0 && (optind != argc || service->path == NULL || service->n_roots == 0))
+	if (status == 0 && (optind != argc || service->path == NULL || service->roots.n == 0))
 	{
 		fputs("missing_photos_probe: --listen SOCKET and at least one --root FOLDER are needed\n",
 			  stderr);
@@ -236,13 +246,16 @@ is_peer(const Service *service, int session)
 static _Noreturn void
 serve(const Service *service, int session)
 {
+	const Roots *roots = &service->roots;
+	const Roots *derived = &service->derived;
+
 	handle_signals(SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	/* Whatever it is stuck in: it shouldn't outlive the service longer than the kernel makes it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	mp_probe_confine();
-	mp_serve_only(service->roots, service->n_roots);
-	(void) mp_landlock_confine(service->roots, service->n_roots, false);
+	mp_serve_only((MpFolders) {roots->each, roots->n}, (MpFolders) {derived->each, derived->n});
+	(void) mp_landlock_confine(roots->each, roots->n, derived->each, derived->n);
 	mp_confine_start();
 	_exit(mp_server_run(session));
 }

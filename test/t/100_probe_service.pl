@@ -61,6 +61,7 @@ is($node->safe_psql('library', qq(SELECT scan_missing(7) IS NOT NULL;
     SET missing_photos.probe_socket = ''; SELECT unreachable FROM scan_missing(7))), "t\n3",
     'the setting is followed within a session');
 
+removes_where_it_may();
 stops_though_the_disk_hangs();
 $node->stop;
 done_testing();
@@ -101,6 +102,38 @@ sub start_service
 }
 
 sub stop_service { return MissingPhotos::Privileged::kill_as_root($_[0]); }
+
+# Derived files: removed below --derived-root, and not where the same folder is only --root.
+sub removes_where_it_may
+{
+    my $thumbnails = "$base/derived/thumbnails_big";
+    my @files = map { "$thumbnails/" . $node->safe_psql('library', "SELECT md5('/data/$_') || 7") . '.webp' }
+        qw(gone.jpg a.jpg);
+    make_file($_) for "$base/derived/.derived", @files;
+    MissingPhotos::Privileged::as_root('chown', '-R', 'root:', "$base/derived");
+    MissingPhotos::Privileged::as_root('chmod', '755', "$base/derived");
+    stop_service($service);
+    $service = start_service('--peer', $user, '--root', "$base/derived");
+    is(answer("SELECT missing_photos.add_derived_root('/protected_media', '$base/derived', '.derived')"),
+        '', 'a derived root');
+    is($node->safe_psql('library', "SELECT (delete_missing(7))->>'status'"), 'true', 'a deletion');
+    set('undo_retention = 0');
+    like(drained(), qr{^claimed: no permission}, 'a service that may not remove doesn\'t');
+    ok(-e $files[0], 'and the file stays');
+    stop_service($service);
+    $service = start_service('--peer', $user, '--derived-root', "$base/derived");
+    is(drained(), '', 'one that may does');
+    ok(!-e $files[0], 'and the file is gone');
+    ok(-e $files[1], 'no other is');
+}
+
+sub drained
+{
+    $node->safe_psql('library', 'UPDATE missing_photos.deletion SET retry_at = NULL');
+    $node->safe_psql('library', 'CALL missing_photos.drain_deletions()');
+    return $node->safe_psql('library',
+        q(SELECT string_agg(state || ': ' || error, ' ') FROM missing_photos.deletions));
+}
 
 # The database has no part in the mount and stops; so does the service, by a plain SIGTERM.
 sub stops_though_the_disk_hangs

@@ -50,7 +50,6 @@
 #include "library.h"
 #include "probe_client.h"
 #include "removals.h"
-#include "settings.h"
 #include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_drain_deletions);
@@ -314,12 +313,6 @@ missing_photos_drain_deletions(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("batch_size must be at least 1"),
 				 errhint("1000 is the default.")));
-	if (setting_probe_socket[0] != '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a probe service removes no files"),
-				 errhint("Mount the derived files into the database server, and unset "
-						 "missing_photos.probe_socket in the session that drains.")));
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
 	drain.context = AllocSetContextCreate(PortalContext, "missing_photos drain",
 										  ALLOCSET_DEFAULT_SIZES);
