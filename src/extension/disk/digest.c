@@ -11,6 +11,8 @@
 #define FILES_PER_REQUEST 4096
 #define BYTES_PER_REQUEST (8 * 1024 * 1024)
 #define MAX_ASKED 3
+/* Bytes that one file takes at least in an answer. */
+#define DIGEST_LEAST (1 + 1 + 2 + 40 + 1 + 1)
 
 /* A request under way, for files of one root that follow each other in `order`. */
 typedef struct Asked
@@ -23,8 +25,7 @@ typedef struct Asked
 typedef struct Reading
 {
 	RootTable  *roots;
-	MpAlgorithm algorithm;
-	Digested  **order;			/* those to be read, root by root */
+	Digested  **order;			/* those to be read, those that may share a request together */
 	int			n;
 	int			next;
 	Asked		asked[MAX_ASKED];
@@ -52,8 +53,8 @@ read_text(MpReader *reader, char *text)
 	reader->at += length;
 }
 
-void
-digest_read(MpReader *reader, Digest *digest)
+static void
+read_digest(MpReader *reader, Digest *digest)
 {
 	MpVerdict	verdict = mp_read_u8(reader);
 	MpReason	reason = mp_read_u8(reader);
@@ -84,16 +85,26 @@ is_to_be_read(RootTable *roots, Digested *file)
 	return false;
 }
 
-/* By root, and otherwise as they were given. */
+/* 0: they may share a request. */
+static int
+compare_terms(const Digested *one, const Digested *two)
+{
+	if (one->root != two->root)
+		return one->root - two->root;
+	if (one->algorithm != two->algorithm)
+		return (int) one->algorithm - (int) two->algorithm;
+	return one->parts - two->parts;
+}
+
+/* Otherwise as they were given. */
 static int
 compare_files(const void *a, const void *b)
 {
 	const Digested *one = *(Digested *const *) a;
 	const Digested *two = *(Digested *const *) b;
+	int			terms = compare_terms(one, two);
 
-	if (one->root != two->root)
-		return one->root < two->root ? -1 : 1;
-	return one < two ? -1 : one > two ? 1 : 0;
+	return terms != 0 ? terms : one < two ? -1 : one > two ? 1 : 0;
 }
 
 /* Files of a root in doubt, or whose request came to nothing. */
@@ -117,7 +128,7 @@ count_next(const Reading *reading)
 	int			n = 0;
 
 	while (reading->next + n < reading->n && n < FILES_PER_REQUEST && bytes < BYTES_PER_REQUEST &&
-		   first[n]->root == first[0]->root)
+		   compare_terms(first[n], first[0]) == 0)
 		bytes += first[n++]->length;
 	return n;
 }
@@ -138,8 +149,8 @@ ask(Reading *reading)
 	}
 	w = probe_request(MP_HASH);
 	roots_write_place(reading->roots, root, w);
-	mp_write_u8(w, reading->algorithm);
-	mp_write_u8(w, MP_WHOLE);
+	mp_write_u8(w, reading->order[first]->algorithm);
+	mp_write_u8(w, reading->order[first]->parts);
 	mp_write_u32(w, n);
 	for (int i = first; i < first + n; i++)
 		mp_write_str(w, reading->order[i]->path + root->app_length + 1,
@@ -173,7 +184,7 @@ take_answer(Reading *reading, Asked asked, MpReader *body)
 	if (n != (report.verdict == MP_PRESENT ? (uint32) asked.n : 0))
 		probe_malformed();
 	for (int i = asked.first; i < asked.first + (int) n; i++)
-		digest_read(body, &reading->order[i]->digest);
+		read_digest(body, &reading->order[i]->digest);
 	if (!mp_read_done(body))
 		probe_malformed();
 	if (!roots_judge(root, &report))
@@ -226,10 +237,22 @@ doubt_missing(RootTable *roots, Digested *file)
 	conclude(&file->digest, judgement.verdict, judgement.reason, judgement.err);
 }
 
-void
-digest_files(RootTable *roots, Digested *files, int n, MpAlgorithm algorithm)
+MpAlgorithm
+digest_algorithm(const char *name)
 {
-	Reading		reading = {.roots = roots, .algorithm = algorithm};
+	return name != NULL && strcmp(name, "sha1") == 0 ? MP_SHA1 : MP_MD5;
+}
+
+Digested
+digested(const char *path, size_t length, MpAlgorithm algorithm)
+{
+	return (Digested) {.path = path, .length = length, .algorithm = algorithm, .parts = MP_WHOLE};
+}
+
+void
+digest_files(RootTable *roots, Digested *files, int n)
+{
+	Reading		reading = {.roots = roots};
 
 	reading.order = palloc((n + 1) * sizeof(Digested *));
 	for (int i = 0; i < n; i++)
@@ -252,9 +275,9 @@ void
 digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algorithm,
 			Digest *digest)
 {
-	Digested	file = {.path = path, .length = length};
+	Digested	file = digested(path, length, algorithm);
 
-	digest_files(roots, &file, 1, algorithm);
+	digest_files(roots, &file, 1);
 	*digest = file.digest;
 }
 

@@ -26,18 +26,23 @@ typedef struct Digested
 {
 	const char *path;			/* needs no NUL at its end */
 	size_t		length;
+	MpAlgorithm algorithm;
+	uint8		parts;			/* MP_WHOLE, MP_ENDS or both */
 	int			root;			/* set by digest_files: its number, -1: it is below none */
 	Digest		digest;			/* likewise */
 } Digested;
-
-/* Bytes that one file takes at least in an answer to HASH. */
-#define DIGEST_LEAST (1 + 1 + 2 + 40 + 1 + 1)
 
 /*
  * Waits for the probe, with several requests under way; there may be none of anybody else's.  A path
  * that isn't below a root is MP_INVALID; below a root or mount in doubt nothing is MP_MISSING.
  */
-extern void digest_files(RootTable *roots, Digested *files, int n, MpAlgorithm algorithm);
+extern void digest_files(RootTable *roots, Digested *files, int n);
+
+/* A file of which the whole is wanted. */
+extern Digested digested(const char *path, size_t length, MpAlgorithm algorithm);
+
+/* By the name that the library has for it; NULL is MD5. */
+extern MpAlgorithm digest_algorithm(const char *name);
 
 /* The same for one file. */
 extern void digest_file(RootTable *roots, const char *path, size_t length, MpAlgorithm algorithm,
@@ -45,8 +50,5 @@ extern void digest_file(RootTable *roots, const char *path, size_t length, MpAlg
 
 /* An error that says why there is no digest of this path. */
 extern void digest_require(const Digest *digest, const char *path);
-
-/* One file of an answer to HASH. */
-extern void digest_read(MpReader *reader, Digest *digest);
 
 #endif							/* MISSING_PHOTOS_DIGEST_H */

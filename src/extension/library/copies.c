@@ -55,6 +55,7 @@ ask_memory(Copies *copies, const char *owner, const Columns *missing)
 		copy->path = result_text(i, 2);
 		copy->size = result_int8(i, 3);
 		copy->mtime_ns = result_int8(i, 4);
+		copy->algorithm = MP_MD5;
 	}
 }
 
@@ -81,18 +82,33 @@ ask_library(Copies *copies)
 	{
 		Copy	   *copy = &copies->copies[result_int8(i, 1) - 1];
 
-		copy->algorithm = strcmp(result_text(i, 2), "sha1") == 0 ? MP_SHA1 : MP_MD5;
+		copy->algorithm = digest_algorithm(result_text(i, 2));
 		copy->digest = result_text(i, 3);
 	}
 	columns_free(files);
 }
 
+/* All of them at once: that is faster than stopping at the first that is there. */
+static Digested *
+read_copies(RootTable *roots, const Copies *copies)
+{
+	Digested   *files = MemoryContextAllocHuge(CurrentMemoryContext,
+											   (Size) (copies->n + 1) * sizeof(Digested));
+
+	for (int i = 0; i < copies->n; i++)
+	{
+		const Copy *copy = &copies->copies[i];
+
+		files[i] = digested(copy->path, strlen(copy->path), copy->algorithm);
+	}
+	digest_files(roots, files, copies->n);
+	return files;
+}
+
 /* Whether the copy is there and still is one. */
 static bool
-is_there(RootTable *roots, const Copy *copy, Digest *digest)
+is_there(const Copy *copy, const Digest *digest)
 {
-	digest_file(roots, copy->path, strlen(copy->path), copy->digest == NULL ? MP_MD5 : copy->algorithm,
-				digest);
 	if (digest->verdict != MP_PRESENT)
 		return false;
 	if (copy->digest != NULL)
@@ -135,6 +151,7 @@ copies_use(Changes *changes, RootTable *roots, Columns **missing)
 	Copies		copies;
 	Columns    *moves;
 	Columns    *moved;
+	Digested   *files;
 	int			last_row = -1;
 
 	if ((*missing)->n_rows == 0)
@@ -143,22 +160,24 @@ copies_use(Changes *changes, RootTable *roots, Columns **missing)
 	if (copies.n == 0)
 		return;
 	ask_library(&copies);
+	files = read_copies(roots, &copies);
 	moves = moves_columns(CurrentMemoryContext);
 	moved = moves_columns(CurrentMemoryContext);
 	for (int i = 0; i < copies.n; i++)
 	{
 		const Copy *copy = &copies.copies[i];
-		Digest		digest;
+		const Digest *digest = &files[i].digest;
 
-		if (copy->row == last_row || !is_there(roots, copy, &digest))
+		if (copy->row == last_row || !is_there(copy, digest))
 			continue;
 		last_row = copy->row;
 		moves_add(moves, text_at(*missing, MISSING_PHOTO, copy->row), copy->file,
-				  text_at(*missing, MISSING_PATH, copy->row), copy->path, &digest.identity);
+				  text_at(*missing, MISSING_PATH, copy->row), copy->path, &digest->identity);
 	}
 	moves_apply(changes, moves, moved);
 	if (moved->n_rows > 0)
 		*missing = without(*missing, moved);
 	columns_free(moves);
 	columns_free(moved);
+	pfree(files);
 }

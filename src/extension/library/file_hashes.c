@@ -43,13 +43,12 @@ take_paths(Portion *portion, ArrayIterator paths)
 	while (portion->n < PORTION &&
 		   array_iterate(paths, &portion->paths[portion->n], &portion->nulls[portion->n]))
 	{
-		Digested   *file = &portion->files[portion->n];
-		bool		is_null = portion->nulls[portion->n++];
-		text	   *path = is_null ? NULL : DatumGetTextPP(portion->paths[portion->n - 1]);
+		bool		is_null = portion->nulls[portion->n];
+		text	   *path = is_null ? NULL : DatumGetTextPP(portion->paths[portion->n]);
 
 		/* What is no path is below no root. */
-		file->path = is_null ? "" : VARDATA_ANY(path);
-		file->length = is_null ? 0 : VARSIZE_ANY_EXHDR(path);
+		portion->files[portion->n++] = digested(is_null ? "" : VARDATA_ANY(path),
+												is_null ? 0 : VARSIZE_ANY_EXHDR(path), MP_MD5);
 	}
 }
 
@@ -97,7 +96,7 @@ missing_photos_file_hashes(PG_FUNCTION_ARGS)
 	context = MemoryContextSwitchTo(passing);
 	for (take_paths(portion, paths); portion->n > 0; take_paths(portion, paths))
 	{
-		digest_files(roots, portion->files, portion->n, MP_MD5);
+		digest_files(roots, portion->files, portion->n);
 		put_rows(portion, result);
 		MemoryContextReset(passing);
 	}

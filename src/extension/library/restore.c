@@ -163,7 +163,7 @@ ask_library(Restore *restore)
 			candidate->belief = REFUSED;
 		else if (algorithm != NULL && candidate->digest != NULL)
 		{
-			candidate->algorithm = strcmp(algorithm, "sha1") == 0 ? MP_SHA1 : MP_MD5;
+			candidate->algorithm = digest_algorithm(algorithm);
 			candidate->belief = TO_BE_READ;
 		}
 	}
@@ -179,25 +179,39 @@ restore_ask(Restore *restore)
 	ask_library(restore);
 }
 
+static void
+conclude(Candidate *candidate, const Digest *digest)
+{
+	candidate->reason = digest->reason;
+	candidate->err = digest->err;
+	if (digest->verdict != MP_PRESENT)
+		candidate->belief = IN_DOUBT;
+	else
+		candidate->belief = strcmp(digest->text, candidate->digest) == 0 ? BELIEVED : REFUSED;
+}
+
 void
 restore_read(Restore *restore)
 {
+	Size		most = restore->n + 1;
+	Digested   *files = MemoryContextAllocHuge(CurrentMemoryContext, most * sizeof(Digested));
+	Candidate **candidates = MemoryContextAllocHuge(CurrentMemoryContext, most * sizeof(Candidate *));
+	int			n = 0;
+
 	for (int i = 0; i < restore->n; i++)
 	{
 		Candidate  *candidate = &restore->candidates[i];
-		Digest		digest;
 
 		if (candidate->belief != TO_BE_READ)
 			continue;
-		digest_file(restore->roots, candidate->path, strlen(candidate->path),
-					candidate->algorithm, &digest);
-		candidate->reason = digest.reason;
-		candidate->err = digest.err;
-		if (digest.verdict != MP_PRESENT)
-			candidate->belief = IN_DOUBT;
-		else
-			candidate->belief = strcmp(digest.text, candidate->digest) == 0 ? BELIEVED : REFUSED;
+		files[n] = digested(candidate->path, strlen(candidate->path), candidate->algorithm);
+		candidates[n++] = candidate;
 	}
+	digest_files(restore->roots, files, n);
+	for (int i = 0; i < n; i++)
+		conclude(candidates[i], &files[i].digest);
+	pfree(files);
+	pfree(candidates);
 }
 
 static void

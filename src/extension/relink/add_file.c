@@ -31,7 +31,7 @@ ask_terms(Addition *add)
 	argument_text(&a, add->path);
 	call_as_owner("SELECT missing_photos.digest_algorithm(), missing_photos.file_kind($1),"
 				  "       missing_photos.photos_are_files()", &a);
-	add->algorithm = strcmp(result_text(0, 1), "sha1") == 0 ? MP_SHA1 : MP_MD5;
+	add->algorithm = digest_algorithm(result_text(0, 1));
 	add->kind = result_text(0, 2);
 	add->single = result_bool(0, 3);
 }

@@ -220,8 +220,7 @@ require_content(RootTable *roots, Choice *choice)
 {
 	Digest		digest;
 
-	digest_file(roots, choice->path, strlen(choice->path),
-				choice->algorithm != NULL && strcmp(choice->algorithm, "sha1") == 0 ? MP_SHA1 : MP_MD5,
+	digest_file(roots, choice->path, strlen(choice->path), digest_algorithm(choice->algorithm),
 				&digest);
 	if (digest.verdict != MP_PRESENT)
 		refuse(choice, psprintf("it could not be read (%s)",

@@ -160,23 +160,43 @@ ask_changed(const Remap *remap, Columns *files)
 }
 
 static void
-read_one(Remap *remap, int row, const char *algorithm, const char *wanted)
+conclude(Remap *remap, int row, const Digest *digest, const char *wanted)
 {
-	char	   *to = remap_text(remap, MOVE_TO, row);
-	Digest		digest;
-
-	digest_file(remap->roots, to, strlen(to),
-				strcmp(algorithm, "sha1") == 0 ? MP_SHA1 : MP_MD5, &digest);
-	if (digest.verdict != MP_PRESENT)
+	if (digest->verdict != MP_PRESENT)
 	{
 		remap->states[row] = REMAP_UNREACHABLE;
-		remap->reasons[row] = reason_text(digest.reason, digest.err);
+		remap->reasons[row] = reason_text(digest->reason, digest->err);
 	}
-	else if (strcmp(digest.text, wanted) != 0)
+	else if (strcmp(digest->text, wanted) != 0)
 	{
 		remap->states[row] = REMAP_DIFFERENT;
 		remap->reasons[row] = "another file is in its place";
 	}
+}
+
+/* Reads the files of the rows that SPI's result names: ordinals in `rows`, algorithms, digests. */
+static void
+read_contents(Remap *remap, const int *rows)
+{
+	int			n = SPI_processed;
+	Digested   *files = MemoryContextAllocHuge(CurrentMemoryContext,
+											   (Size) (n + 1) * sizeof(Digested));
+	char	  **wanted = palloc((n + 1) * sizeof(char *));
+	int		   *numbers = palloc((n + 1) * sizeof(int));
+
+	for (int i = 0; i < n; i++)
+	{
+		char	   *to;
+
+		numbers[i] = rows[result_int8(i, 1) - 1];
+		wanted[i] = result_text(i, 3);
+		to = remap_text(remap, MOVE_TO, numbers[i]);
+		files[i] = digested(to, strlen(to), digest_algorithm(result_text(i, 2)));
+	}
+	digest_files(remap->roots, files, n);
+	for (int i = 0; i < n; i++)
+		conclude(remap, numbers[i], &files[i].digest, wanted[i]);
+	pfree(files);
 }
 
 /*
@@ -198,8 +218,7 @@ find_impostors(Remap *remap)
 					   "  JOIN pg_catalog.unnest($1) WITH ORDINALITY AS f (file, ordinal)"
 					   "    ON f.file OPERATOR(pg_catalog.=) c.file"
 					   " WHERE c.digest IS NOT NULL", &a);
-		for (uint64 i = 0; i < SPI_processed; i++)
-			read_one(remap, rows[result_int8(i, 1) - 1], result_text(i, 2), result_text(i, 3));
+		read_contents(remap, rows);
 	}
 	columns_free(files);
 }
