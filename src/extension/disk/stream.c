@@ -116,7 +116,8 @@ receive(TupleTableSlot *slot, DestReceiver *self)
 	if (++stream->received % POLL_ROWS == 0)
 	{
 		MemoryContextReset(stream->scratch);
-		judge_poll(stream->judge);
+		if (stream->judge != NULL)
+			judge_poll(stream->judge);
 	}
 	return true;
 }

@@ -4,6 +4,8 @@
  * The query runs to its end as fast as the server can: what the judge has no room for goes into a
  * store on the side (beyond work_mem a temporary file), so that the query's snapshot is never held
  * while the disk is read.
+ *
+ * A stream without a judge is for whoever only wants to see each row: its `see` returns false.
  */
 #ifndef MISSING_PHOTOS_STREAM_H
 #define MISSING_PHOTOS_STREAM_H

@@ -87,12 +87,15 @@ our %LIBRARIES = (
 );
 
 # A database with the library, its files on disk and two roots; nothing has been scanned yet. The
-# database is named like the library unless another name is given.
+# database is named like the library unless another name is given; owners, and photos of each, are
+# the usual ones unless said otherwise.
 sub new
 {
-    my ($class, $node, $name, $database) = @_;
+    my ($class, $node, $name, $database, $owners, $photos) = @_;
     my $entry = $LIBRARIES{$name};
     $database //= $name;
+    $owners = join(',', @{ $owners // \@OWNERS });
+    $photos //= PHOTOS;
     my $self = bless { %$entry, node => $node, name => $name, database => $database,
         disk => $node->basedir . "/$database" }, $class;
     my $here = abs_path(dirname(__FILE__));
@@ -102,12 +105,11 @@ sub new
     $self->sql("CREATE SCHEMA $self->{schema}") if $self->{schema} ne 'public';
     $self->sql($self->attach) if $self->{preset} eq 'standalone';
     $self->run_file("$here/../../../fixtures/$_.sql") for @{ $self->{sql} };
-    $self->sql(sprintf "SELECT fixture.fill_$self->{filler}($self->{owners}, " . PHOTOS . ')',
-        join(',', @OWNERS));
+    $self->sql(sprintf "SELECT fixture.fill_$self->{filler}($self->{owners}, $photos)", $owners);
     $self->sql($self->attach) if $self->{preset} ne 'standalone';
     $self->sql("CREATE SCHEMA t; $self->{views}");
     $self->run_file("$here/../every_library.sql");
-    $self->sql('SELECT t.make_map(ARRAY[' . join(',', @OWNERS) . '], ' . PHOTOS . ')');
+    $self->sql("SELECT t.make_map(ARRAY[$owners], $photos)");
     $self->make_content($_) for $self->column('SELECT path FROM t.map');
     make_path("$self->{disk}/upload/library");
     $self->sql("SELECT missing_photos.add_root('/data', '$self->{disk}/data'),

@@ -1,0 +1,165 @@
+# Hundreds of moves, copies, swaps and losses at once, drawn at random, in a library of some thousand
+# files: afterwards each row names the file that has its content, wherever that went, and nothing else
+# of the library has changed.
+#
+# A file's content names the row it belongs to, so what is right can be told from the disk alone.
+use strict;
+use warnings;
+use MissingPhotos::Privileged;
+use File::Basename;
+use File::Copy qw(copy);
+use File::Find;
+use File::Path qw(make_path);
+use List::Util qw(first min);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use MissingPhotos::EveryLibrary;
+use MissingPhotos::Sample;
+
+my $long = $ENV{MISSING_PHOTOS_LONG};
+my $seed = $ENV{MISSING_PHOTOS_SEED} // ($long ? time : 4711);
+my $rounds = $long ? 20 : 2;
+my $serial = 0;
+my ($library, $disk, %belongs);
+
+srand($seed);
+diag("seed $seed") if $long;
+my $node = start_server('moves');
+for my $name (qw(librephotos_2026 standalone))
+{
+    $library = MissingPhotos::EveryLibrary->new($node, $name, undef, [ 2, 12 ], 1200);
+    $disk = "$library->{disk}/data/2";
+    # The row that a content belongs to.
+    %belongs = map { split /\|/ } $library->column(
+        "SELECT path, f.file FROM t.map JOIN t.file AS f USING (path) WHERE owner = 2");
+    $library->scan($_) for 2, 12;
+    $library->keep('start');
+    for my $round (1 .. $rounds)
+    {
+        stir();
+        if ($round % 2)
+        {
+            $library->sql('SELECT scan_missing(t.owner(2), force => true, relink => true)');
+            holds("$name, round $round, scan", flags => 1);
+        }
+        else
+        {
+            $library->sql('SELECT relink_missing(t.owner(2))');
+            holds("$name, round $round, relink");
+        }
+    }
+    put_in_order();
+    $library->sql('SELECT relink_missing(t.owner(2))');
+    is(unlike_start(), '', "$name: put in order again, all is as it was but for the paths");
+}
+$node->stop;
+done_testing();
+
+sub folders { return grep { -d } glob("$disk/*"); }
+sub files { return grep { -f } glob("$disk/*/*"); }
+sub some { my ($n, @of) = @_; return map { splice(@of, rand @of, 1) } 1 .. min($n, scalar @of); }
+sub new_name { return 'made' . ++$serial; }
+sub new_folder { my $folder = "$disk/" . new_name(); make_path($folder); return $folder; }
+sub move { my ($from, $to) = @_; rename($from, $to) or die "$from to $to: $!"; }
+sub copy_to { my ($from, $to) = @_; copy($from, $to) or die "$from to $to: $!"; }
+
+sub swap
+{
+    my ($one, $other) = @_;
+    move($one, "$one.aside");
+    move($other, $one);
+    move("$one.aside", $other);
+}
+
+# Folders first, so that the files of a renamed one meet those of others.
+sub stir
+{
+    my $elsewhere = new_folder();
+    move($_, "$disk/" . new_name()) for some(2, grep { $_ ne $elsewhere } folders());
+    my @files = some(120, files());
+    swap(splice(@files, 0, 2)) for 1 .. 20;
+    move($_, dirname($_) . '/' . new_name() . '.jpg') for splice(@files, 0, 20);
+    # A chain: the last one moves on, and each takes the place of the next.
+    my @chain = splice(@files, 0, 10);
+    move($chain[-1], "$chain[-1].on");
+    move($chain[$_], $chain[$_ + 1]) for reverse 0 .. $#chain - 1;
+    move($_, "$elsewhere/" . new_name() . '.jpg') for splice(@files, 0, 15);
+    copy_to($_, "$elsewhere/" . new_name() . '.jpg') for splice(@files, 0, 10);
+    for my $file (splice(@files, 0, 10))
+    {
+        copy_to($file, "$elsewhere/" . new_name() . '.jpg');
+        unlink($file) or die "$file: $!";
+    }
+    for my $file (splice(@files, 0, 10)) { unlink($file) or die "$file: $!"; }
+    for my $file (splice(@files, 0, 5)) { link($file, "$elsewhere/" . new_name() . '.jpg') or die $!; }
+}
+
+# Where each content lies: content => [paths as the library has them].
+sub contents
+{
+    my %at;
+    find({ no_chdir => 1, wanted => sub {
+        return unless -f;
+        (my $path = $_) =~ s/^\Q$library->{disk}\E//;
+        push @{ $at{ slurp_file($_) } }, $path;
+    } }, $disk);
+    return \%at;
+}
+
+# file => [path, missing] of each of the owner's rows.
+sub rows
+{
+    return { map { my ($file, $path, $missing) = split /\|/; ($file => [ $path, $missing eq 't' ]) }
+        $library->column("SELECT file, path, missing FROM t.file WHERE path LIKE '/data/2/%'") };
+}
+
+sub holds
+{
+    my ($name, %verb) = @_;
+    my $at = contents();
+    my $rows = rows();
+    my %taken = map { $_ => 1 } map { @$_ } values %$at;
+    my (@wrong, @lost);
+    for my $content (sort keys %belongs)
+    {
+        my ($path, $missing) = @{ $rows->{ $belongs{$content} } // [ 'no row', 1 ] };
+        my @places = @{ $at->{$content} // [] };
+        my $found = !$missing && grep { $_ eq $path } @places;
+        # Relinking alone flags no file that is gone.
+        push @wrong, "$content: row $path"
+            if !$missing && !$found && ($verb{flags} || $taken{$path});
+        push @lost, "$content at @places: row $path" if @places == 1 && !$found;
+    }
+    is(shown(@wrong), '', "$name: no row names another file's content");
+    is(shown(@lost), '', "$name: every content that lies at one place is found");
+    is(scalar(keys %$rows), scalar(keys %belongs), "$name: no row more or less");
+    is($library->sql('SELECT count(*) - count(DISTINCT path) FROM t.file'), 0,
+        "$name: no two rows name one file");
+}
+
+sub shown { return join "\n", @_[0 .. min(4, $#_)], @_ > 5 ? scalar(@_) . ' in all' : (); }
+
+# Every content at exactly one place; of several the one that its row names stays.
+sub put_in_order
+{
+    my $at = contents();
+    my $rows = rows();
+    for my $content (sort keys %belongs)
+    {
+        my @places = @{ $at->{$content} // [] };
+        my $kept = first { $_ eq $rows->{ $belongs{$content} }[0] } @places;
+        $kept //= $places[0] // '';
+        for my $place (grep { $_ ne $kept } @places)
+        {
+            unlink("$library->{disk}$place") or die "$place: $!";
+        }
+        $library->make_content('/data/2/again/' . new_name(), $content) if !@places;
+    }
+}
+
+# What differs from the start in the library, file paths aside.
+sub unlike_start
+{
+    return join '; ', grep { !/\.path \d+$/ } split /; /, $library->changes('start');
+}
