@@ -11,8 +11,9 @@ AS $$
 	SELECT pg_catalog.max(j.{job.ended})::pg_catalog.timestamptz
 	  FROM {job} AS j
 	 WHERE j.{job.owner} {=} $1::{job.owner:type} AND j.{job.type} {=} {job_import}::{job.type:type}
-	   AND j.{job.finished} AND NOT j.{job.failed}
-$body$ ELSE $body$
+	   AND j.{job.finished} AND NOT j.{job.failed}$body$
+			|| CASE WHEN names ? 'job.cancelled' THEN ' AND NOT j.{job.cancelled}' ELSE '' END || E'\n'
+		ELSE $body$
 	SELECT NULL::pg_catalog.timestamptz
 $body$ END,
 		'when an owner''s last scan by the application itself ended; NULL where it keeps no such jobs')

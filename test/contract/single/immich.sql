@@ -77,8 +77,10 @@ SELECT t.other('ROLLBACK');
 -- No job table: nothing happens.
 SELECT t.keep('jobs');
 SELECT missing_photos.library_job(gen_random_uuid(), t.owner('1'), 'scan', s, 0, 1, NULL)
-  FROM unnest('{started,running,finished}'::text[]) AS s;
+  FROM unnest('{queued,started,running,finished}'::text[]) AS s;
 SELECT t.is(t.changes('jobs'), 'nothing', 'library_job: no job table, nothing done');
+SELECT t.is((SELECT COALESCE(finished_at::text, 'none') FROM missing_photos.library_last_import(t.owner('1'))), 'none',
+	'library_last_import: none');
 
 -- Older names and fewer columns.
 BEGIN;
