@@ -140,6 +140,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.forget_new_files IS 'forgets new files that are gone or imported';
 
+-- Which of them a file that is gone may be: the same size, or its size isn't known.
+CREATE FUNCTION missing_photos.new_files_like(of_owner text, of_file text, most bigint)
+RETURNS TABLE (path text)
+LANGUAGE sql STABLE ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT n.path FROM missing_photos.new_file AS n
+	  LEFT JOIN missing_photos.file_identity AS known ON known.file = of_file
+	 WHERE (n.owner = of_owner OR n.owner IS NULL) AND n.size = COALESCE(known.size, n.size)
+	 ORDER BY n.announced_at DESC LIMIT most
+$$;
+COMMENT ON FUNCTION missing_photos.new_files_like IS
+	'new files that may be what became of a file of the owner';
+
 CREATE FUNCTION missing_photos.new_file_moved(of_folder text, of_new text)
 RETURNS void
 LANGUAGE sql VOLATILE

@@ -29,7 +29,10 @@
  *     listing.c     LIST: the names in one folder
  *     remove.c      REMOVE: files set aside, put back or removed, where HELLO allows it
  *     watch.c       WATCH: a thread per watched root, from its first walk to its last event
- *     watch_walk.c  folders put under watch, and told of when they are new
+ *     watch_tell.c  events wait, and are told in answers
+ *     watch_walk.c  folders walked, and told of when they are new
+ *     watch_put.c   a folder and the kernel's number for it
+ *     watch_settle.c  new files that may still be being written
  *     watch_kernel.c  what the kernel tells becomes events
  *     watch_tree.c  the watched folders: their names and the kernel's numbers
  *     watch_queue.c  events that wait to be told

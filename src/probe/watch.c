@@ -28,17 +28,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "glob.h"
-
 #ifdef MP_WITH_INOTIFY
 #include <sys/inotify.h>
 #endif
 
 enum
 {
-	GATHER_MS = 2,				/* events that follow one another go in one answer */
-	GATHER_EVENTS = 1024,
-	ANSWER_EVENTS = 8192,
 	RETRY_MS = 30 * 1000,
 	MOST_RETRY_MS = 600 * 1000,
 	ANEW_MS = 100				/* between two walks */
@@ -51,36 +46,6 @@ mp_watch_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-bool
-mp_watch_has_room(const MpWatch *watch)
-{
-	return watch->events.n < MP_WATCH_MOST_EVENTS && watch->events.bytes < MP_WATCH_MOST_BYTES;
-}
-
-void
-mp_watch_tell(MpWatch *watch, MpEventKind kind, uint8_t flags, int err, const char *path,
-			  const char *to)
-{
-	MpWaiting  *waiting;
-
-	/* Looked at once it will be seen as it is then. */
-	if (kind == MP_EVENT_LOOK && mp_queue_find(&watch->events, kind, path) != NULL)
-		return;
-	if (kind == MP_EVENT_LOOK && mp_watch_excludes(watch, path))
-		flags |= MP_EVENT_EXCLUDED;
-	if (watch->events.first == NULL)
-		watch->gather_until = mp_watch_now() + GATHER_MS;
-	waiting = mp_queue_put(&watch->events, kind, path, to);
-	if (waiting == NULL)
-	{
-		if (watch->fate == MP_WATCH_ON)
-			watch->fate = MP_WATCH_ANEW;
-		return;
-	}
-	waiting->flags = flags;
-	waiting->err = (uint16_t) err;
 }
 
 void
@@ -126,80 +91,6 @@ mp_watch_release(MpWatch *watch)
 	if (watch->held)
 		mp_guard_close(&watch->guard);
 	watch->held = false;
-}
-
-bool
-mp_watch_excludes(const MpWatch *watch, const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	name = name != NULL ? name + 1 : path;
-	for (uint32_t i = 0; i < watch->request.globs.n; i++)
-	{
-		const MpStr *glob = &watch->request.globs.list[i];
-
-		if (glob->length > 0 &&
-			mp_glob_matches(glob->data, strchr(glob->data, '/') != NULL ? path : name))
-			return true;
-	}
-	return false;
-}
-
-/* Called on the server's thread when an answer was written. */
-static void
-answer_written(void *owner)
-{
-	MpWatch    *watch = owner;
-	uint64_t	one = 1;
-	int			tries = 0;
-
-	atomic_fetch_sub(&watch->ahead, 1);
-	while (write(watch->bell, &one, sizeof(one)) < 0 && mp_try_again(&tries))
-		;
-}
-
-/* Whether an answer is due and may be written. */
-static bool
-may_answer(const MpWatch *watch, int64_t now)
-{
-	if (atomic_load(&watch->ahead) >= MP_WATCH_AHEAD)
-		return false;
-	return now >= watch->beat_at || watch->fate != MP_WATCH_ON ||
-		(watch->events.n > 0 &&
-		 (now >= watch->gather_until || watch->events.n >= GATHER_EVENTS));
-}
-
-static void
-answer(MpWatch *watch)
-{
-	MpWriter	w;
-
-	mp_write_start(&w);
-	mp_write_message(&w, MP_WATCH, watch->request.id);
-	mp_write_u64(&w, watch->tree.watched);
-	mp_write_u64(&w, watch->tree.folders);
-	mp_write_u64(&w, watch->records);
-	mp_queue_write(&watch->events, ANSWER_EVENTS, &w);
-	mp_write_message_end(&w);
-	atomic_fetch_add(&watch->ahead, 1);
-	mp_mailbox_post(watch->mailbox, &w, answer_written, watch);
-	watch->beat_at = mp_watch_now() + MP_WATCH_BEAT_MS;
-}
-
-/* The last answers, however long they take to be read; the probe ends with its socket anyway. */
-static void
-answer_all(MpWatch *watch)
-{
-	struct pollfd bell = {.fd = watch->bell, .events = POLLIN};
-	uint64_t	count;
-
-	while (watch->events.n > 0)
-	{
-		if (atomic_load(&watch->ahead) < MP_WATCH_AHEAD)
-			answer(watch);
-		else if (poll(&bell, 1, -1) > 0)
-			(void) !read(watch->bell, &count, sizeof(count));
-	}
 }
 
 /* Sooner of two times. */
@@ -363,8 +254,8 @@ follow(MpWatch *watch)
 			mp_watch_tell(watch, MP_EVENT_READY, 0, 0, "", NULL);
 		}
 		look_after(watch, now);
-		if (watch->fate == MP_WATCH_ON && may_answer(watch, now))
-			answer(watch);
+		if (watch->fate == MP_WATCH_ON && mp_watch_may_answer(watch, now))
+			mp_watch_answer(watch);
 	}
 }
 
@@ -388,7 +279,7 @@ run(void *argument)
 		mp_watch_tell(watch, MP_EVENT_LOST, 0, 0, "", NULL);
 		poll(NULL, 0, ANEW_MS);
 	}
-	answer_all(watch);
+	mp_watch_answer_all(watch);
 	if (watch->mountinfo >= 0)
 		close(watch->mountinfo);
 	/* The watch itself stays: the server's thread may still tell it of answers written. */

@@ -39,13 +39,28 @@ free_limbo(MpLimbo *limbo)
 }
 
 static void
-tell_of_file(MpWatch *watch, const char *path)
+settle(MpWatch *watch, const char *path)
 {
 	MpWaiting  *waiting = mp_queue_find(&watch->settling, MP_EVENT_LOOK, path);
 
 	if (waiting != NULL)
 		mp_queue_drop(&watch->settling, waiting);
+}
+
+static void
+tell_of_file(MpWatch *watch, const char *path)
+{
+	settle(watch, path);
 	mp_watch_tell(watch, MP_EVENT_LOOK, 0, 0, path, NULL);
+}
+
+/* The name that a rename took away, or gave, when the other one isn't below this root. */
+static void
+tell_of_half(MpWatch *watch, MpEventKind kind, bool folder, uint32_t cookie, const char *path)
+{
+	if (!folder)
+		settle(watch, path);
+	mp_watch_tell_half(watch, kind, folder ? MP_EVENT_FOLDER : 0, cookie, path);
 }
 
 /* A folder that is new here, whether made or moved in. */
@@ -65,22 +80,25 @@ new_folder(MpWatch *watch, const Record *record)
 }
 
 /*
- * It didn't come back.  When folders change places across the tree's border, what is at its old place
+ * It didn't come back, or (left false) not as what it was.  When folders change places across the tree's border, what is at its old place
  * now was told before it went: so that place is looked at once more.
  */
 static void
-bury(MpWatch *watch, MpLimbo *limbo)
+bury(MpWatch *watch, MpLimbo *limbo, bool left)
 {
 	const char *slash = strrchr(limbo->path, '/');
 	Record		place = {.parent = mp_watched_by_wd(&watch->tree, limbo->parent)};
 
 	if (limbo->watched != NULL)
 		mp_watch_forget(watch, limbo->watched);
-	if (!limbo->folder)
-		tell_of_file(watch, limbo->path);
-	else
-	{
+	if (left)
+		tell_of_half(watch, MP_EVENT_LEFT, limbo->folder, limbo->cookie, limbo->path);
+	else if (limbo->folder)
 		mp_watch_tell(watch, MP_EVENT_GONE, MP_EVENT_FOLDER, 0, limbo->path, NULL);
+	else
+		tell_of_file(watch, limbo->path);
+	if (limbo->folder)
+	{
 		strcpy(place.path, limbo->path);
 		place.name = slash != NULL ? place.path + (slash + 1 - limbo->path) : place.path;
 		if (place.parent != NULL)
@@ -94,7 +112,7 @@ mp_watch_expire(MpWatch *watch, int64_t now)
 {
 	for (int i = 0; i < MP_WATCH_LIMBOS; i++)
 		if (watch->limbo[i].path != NULL && watch->limbo[i].due <= now)
-			bury(watch, &watch->limbo[i]);
+			bury(watch, &watch->limbo[i], true);
 }
 
 void
@@ -121,7 +139,7 @@ free_place(MpWatch *watch)
 		if (watch->limbo[i].due < oldest->due)
 			oldest = &watch->limbo[i];
 	}
-	bury(watch, oldest);
+	bury(watch, oldest, true);
 	return oldest;
 }
 
@@ -183,7 +201,7 @@ folders_collided(MpWatch *watch, const Record *record, MpLimbo *limbo)
 {
 	mp_watch_forget(watch, mp_watched_child(&watch->tree, record->parent, record->name));
 	mp_watch_tell(watch, MP_EVENT_GONE, MP_EVENT_FOLDER, 0, record->path, NULL);
-	bury(watch, limbo);
+	bury(watch, limbo, false);
 	new_folder(watch, record);
 }
 
@@ -200,7 +218,7 @@ moved(MpWatch *watch, const Record *record, MpLimbo *limbo)
 		/* Into the bin, say: gone from where it is looked for. */
 		if (!limbo->folder)
 			tell_of_file(watch, record->path);
-		bury(watch, limbo);
+		bury(watch, limbo, false);
 		return;
 	}
 	mp_watch_tell(watch, MP_EVENT_MOVED, limbo->folder ? MP_EVENT_FOLDER : 0, 0, limbo->path,
@@ -241,12 +259,17 @@ moved_to(MpWatch *watch, const Record *record)
 {
 	MpLimbo    *limbo = find_limbo(watch, record->cookie);
 
+	bool		folder = (record->mask & IN_ISDIR) != 0;
+
 	if (limbo != NULL)
+	{
 		moved(watch, record, limbo);
-	else if (record->mask & IN_ISDIR)
+		return;
+	}
+	if (!folder || !mp_watch_excludes(watch, record->path))
+		tell_of_half(watch, MP_EVENT_CAME, folder, record->cookie, record->path);
+	if (folder)
 		new_folder(watch, record);
-	else
-		tell_of_file(watch, record->path);
 }
 
 static void

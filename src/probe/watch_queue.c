@@ -187,6 +187,7 @@ mp_queue_write(MpQueue *queue, size_t most, MpWriter *w)
 		mp_write_u8(w, event->kind);
 		mp_write_u8(w, event->flags);
 		mp_write_u16(w, event->err);
+		mp_write_u32(w, event->cookie);
 		write_text(w, event->path);
 		write_text(w, event->to != NULL ? event->to : "");
 		mp_queue_drop(queue, queue->first);

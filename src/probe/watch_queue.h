@@ -25,6 +25,7 @@ typedef struct MpWaiting
 	uint8_t		flags;
 	uint16_t	err;
 	uint32_t	looks;
+	uint32_t	cookie;			/* of LEFT and CAME */
 	char	   *to;				/* MP_EVENT_MOVED: behind the path; else NULL */
 	char		path[];
 } MpWaiting;

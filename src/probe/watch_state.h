@@ -1,7 +1,7 @@
 /*
- * watch_state.h: one watch, shared by the files that make it up (watch.c, watch_walk.c,
- * watch_kernel.c) and by nobody else.  All of it belongs to the watch's thread, but for what is
- * atomic and the bell.
+ * watch_state.h: one watch, shared by the files that make it up (watch.c, watch_tell.c, watch_walk.c,
+ * watch_put.c, watch_settle.c, watch_kernel.c) and by nobody else.  All of it belongs to the watch's
+ * thread, but for what is atomic and the bell.
  */
 #ifndef MP_WATCH_STATE_H
 #define MP_WATCH_STATE_H
@@ -26,6 +26,7 @@ enum
 	MP_WATCH_LIMBO_MS = 10,		/* for so long */
 	MP_WATCH_SETTLE_MS = 400,	/* a new file that isn't written to for so long is whole */
 	MP_WATCH_MOST_SETTLING = 4096,
+	MP_WATCH_MOST_REFUSALS = 256,	/* told one by one */
 	MP_WATCH_MOST_EVENTS = 32768,	/* that wait to be told */
 	MP_WATCH_MOST_BYTES = 8 * 1024 * 1024
 };
@@ -79,30 +80,46 @@ typedef struct MpWatch
 } MpWatch;
 
 extern int64_t mp_watch_now(void);
-
-/* Puts an event to the others, unless the same one waits already.  Without memory: lost. */
-extern void mp_watch_tell(MpWatch *watch, MpEventKind kind, uint8_t flags, int err,
-						  const char *path, const char *to);
-/* Whether more may be told, or read from the kernel. */
-extern bool mp_watch_has_room(const MpWatch *watch);
 extern void mp_watch_end(MpWatch *watch, int reason, int err);
 /* Pins the root to look at what is below it; false: it isn't what it was, and the watch is over. */
 extern bool mp_watch_hold(MpWatch *watch);
 extern void mp_watch_release(MpWatch *watch);
+
+/* watch_tell.c: puts an event to the others, unless the same one waits.  Without memory: lost. */
+extern void mp_watch_tell(MpWatch *watch, MpEventKind kind, uint8_t flags, int err,
+						  const char *path, const char *to);
+/* Half of a rename, LEFT or CAME: the other half, of the same cookie, isn't below this root. */
+extern void mp_watch_tell_half(MpWatch *watch, MpEventKind kind, uint8_t flags, uint32_t cookie,
+							   const char *path);
+/* Whether more may be told, or read from the kernel. */
+extern bool mp_watch_has_room(const MpWatch *watch);
 extern bool mp_watch_excludes(const MpWatch *watch, const char *path);
+/* Whether an answer is due and may be written. */
+extern bool mp_watch_may_answer(const MpWatch *watch, int64_t now);
+extern void mp_watch_answer(MpWatch *watch);
+/* The last answers, however long they take to be read; the probe ends with its socket anyway. */
+extern void mp_watch_answer_all(MpWatch *watch);
 
 /* watch_walk.c: walks some of the folders that wait for it. */
 extern void mp_watch_walk(MpWatch *watch);
 /* Puts a folder to those to be walked. */
 extern void mp_watch_want(MpWatch *watch, MpWatched *folder, bool loud, bool deep);
+
+/* watch_put.c: puts an open folder under watch; *again: it has the number of *same, try later. */
+extern int	mp_watch_put(MpWatch *watch, MpWatched *folder, int fd, MpWatched **same, bool *again);
+/* Says that a folder isn't watched; of very many, that the whole root isn't. */
+extern void mp_watch_refuse(MpWatch *watch, MpWatched *folder, const char *path, int err);
+/* Tries whether a folder that was refused would be taken now. */
+extern void mp_watch_retry(MpWatch *watch);
 /* Forgets a folder and all below it. */
 extern void mp_watch_forget(MpWatch *watch, MpWatched *folder);
+
+/* watch_settle.c: whether nobody seems to be writing a file any more. */
+extern bool mp_watch_is_at_rest(const struct statx *st);
 /* Looks at new files that nothing was heard of for a while. */
 extern void mp_watch_settle(MpWatch *watch);
 /* Tells of a file, now or, when it may still be being written, later. */
 extern void mp_watch_new_file(MpWatch *watch, const char *path);
-/* Tries whether a folder that was refused would be taken now. */
-extern void mp_watch_retry(MpWatch *watch);
 
 /* watch_kernel.c: reads what the kernel has to tell. */
 extern void mp_watch_read(MpWatch *watch);

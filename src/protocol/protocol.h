@@ -90,8 +90,11 @@
  *             them; what doesn't fit waits, and in the end becomes MP_EVENT_LOST.  Folders that a glob
  *             matches aren't watched (a glob with a slash is held against the path from the root, any
  *             other against the name; glob.h).  An event is a hint: what it says is true of the past.
- *     event   u8 kind (MpEventKind) | u8 flags | u16 errno | str path from the root | str new path
- *             (flags: MP_EVENT_FOLDER, _EXCLUDED, _EMPTY; of MP_EVENT_ENDED, an MpReason)
+ *     event   u8 kind (MpEventKind) | u8 flags | u16 errno | u32 cookie | str path from the root
+ *             | str new path
+ *             (flags: MP_EVENT_FOLDER, _EXCLUDED, _EMPTY; of MP_EVENT_ENDED, an MpReason; the cookie
+ *             is 0 but for LEFT and CAME: two halves of one rename have the same, whichever watches
+ *             tell of them)
  *
  *   -> PROGRESS  u64 operations finished since the probe started
  *   -> SHORTAGE  u16 errno | str what       the probe's own lack of memory or descriptors: the
@@ -255,7 +258,9 @@ typedef enum MpEventKind
 	MP_EVENT_MOVED = 4,			/* a name, and all below it, is the new path now */
 	MP_EVENT_LOST = 5,			/* events were lost; the watch begins anew, READY follows */
 	MP_EVENT_UNWATCHED = 6,		/* what lies below isn't watched (errno tells why) */
-	MP_EVENT_ENDED = 7			/* the root isn't what it was: nothing more will be told */
+	MP_EVENT_ENDED = 7,			/* the root isn't what it was: nothing more will be told */
+	MP_EVENT_LEFT = 8,			/* a name was moved out of what is watched; a folder with all below */
+	MP_EVENT_CAME = 9			/* one was moved in; what is in a folder is told by LOOKs that follow */
 } MpEventKind;
 
 enum
@@ -263,6 +268,7 @@ enum
 	MP_EVENT_FOLDER = 1,
 	MP_EVENT_EXCLUDED = 2,		/* a glob matches the name */
 	MP_EVENT_EMPTY = 4,			/* a watched folder that was deleted: what was in it was told */
+	MP_EVENT_BYTES = 16,		/* that each takes at least */
 	MP_WATCH_BEAT_MS = 10000,
 	MP_WATCH_AHEAD = 2
 };

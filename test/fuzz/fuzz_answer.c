@@ -134,10 +134,11 @@ read_watched(MpReader *r)
 	mp_read_u64(r);
 	mp_read_u64(r);
 	mp_read_u64(r);
-	n = mp_read_count(r, 12);
+	n = mp_read_count(r, MP_EVENT_BYTES);
 	for (uint32_t i = 0; i < n; i++)
 	{
 		mp_read_u32(r);			/* kind, flags, errno */
+		mp_read_u32(r);
 		check_str(mp_read_str(r, MP_MAX_PATH));
 		check_str(mp_read_str(r, MP_MAX_PATH));
 	}

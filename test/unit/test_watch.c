@@ -103,11 +103,12 @@ test_folders(const char *root)
 	told(&w, MP_EVENT_MOVED, "z/n", "n", "a new folder moved");
 	if (rename(fixture_path(outside, "in"), fixture_path(root, "in")) != 0)
 		bail("rename");
-	told(&w, MP_EVENT_LOOK, "in/3.jpg", "", "a folder moved in: its files");
+	told(&w, MP_EVENT_CAME, "in", "", "a folder moved in");
+	told(&w, MP_EVENT_LOOK, "in/3.jpg", "", "and its files");
 	is((long long) w.folders, 6, "and its folders");
 	if (rename(fixture_path(root, "z"), fixture_path(outside, "z")) != 0)
 		bail("rename");
-	told(&w, MP_EVENT_GONE, "z", "", "a folder moved out");
+	told(&w, MP_EVENT_LEFT, "z", "", "a folder moved out");
 	fixture_file(outside, "z/y/5.jpg", "5");
 	told_no_more(&w, "what happens in it there is nobody's business");
 	fixture_remove(root, "n/m/4.jpg");
@@ -117,6 +118,45 @@ test_folders(const char *root)
 	told(&w, MP_EVENT_GONE, "n/m", "", "its folder");
 	told(&w, MP_EVENT_GONE, "n", "", "and the one above");
 	watcher_stop(&w);
+}
+
+/* The next event of this kind of either watch, which must be of this path; its cookie. */
+static uint32_t
+half(Watcher *watcher, MpEventKind kind, const char *path, const char *what)
+{
+	Event		event;
+
+	watcher_until(watcher, kind, &event);
+	ok(strcmp(event.path, path) == 0 && event.cookie != 0, "%s", what);
+	return event.cookie;
+}
+
+/* Two roots: what goes from one to the other is told by both, under one cookie. */
+static void
+test_between(const char *root)
+{
+	const char *other = fixture_folder();
+	Watcher		from;
+	Watcher		to;
+	uint32_t	cookie;
+
+	fixture_file(root, "1.jpg", "1");
+	fixture_mkdir(root, "a");
+	fixture_file(root, "a/2.jpg", "2");
+	from = start(root, 0);
+	to = start(other, 0);
+	if (rename(fixture_path(root, "1.jpg"), fixture_path(other, "2.jpg")) != 0)
+		bail("rename");
+	cookie = half(&from, MP_EVENT_LEFT, "1.jpg", "a file that goes to another root has left");
+	is(half(&to, MP_EVENT_CAME, "2.jpg", "and came there"), cookie, "under the same cookie");
+	if (rename(fixture_path(root, "a"), fixture_path(other, "b")) != 0)
+		bail("rename");
+	cookie = half(&from, MP_EVENT_LEFT, "a", "a folder that goes to another root has left");
+	is(half(&to, MP_EVENT_CAME, "b", "and came there"), cookie, "under the same cookie");
+	told(&to, MP_EVENT_LOOK, "b/2.jpg", "", "before its files are told of");
+	/* The later one of the two has the other's socket, too. */
+	watcher_stop(&to);
+	watcher_stop(&from);
 }
 
 static void
@@ -140,9 +180,10 @@ test_excluded(const char *root)
 	ok(watcher_next(&w, 2000, &event) && (event.flags & MP_EVENT_EXCLUDED),
 	   "an excluded name is marked as one");
 	move(root, "kept/here", ".bin/here");
-	told(&w, MP_EVENT_GONE, "kept/here", "", "moved into the bin is gone");
+	told(&w, MP_EVENT_LEFT, "kept/here", "", "moved into the bin has left");
 	move(root, ".bin/here", "back");
-	told(&w, MP_EVENT_LOOK, "back/1.jpg", "", "moved out of it is new");
+	told(&w, MP_EVENT_CAME, "back", "", "moved out of it comes from elsewhere");
+	told(&w, MP_EVENT_LOOK, "back/1.jpg", "", "and is new");
 	move(root, "back", ".hidden");
 	told(&w, MP_EVENT_GONE, "back", "", "renamed to an excluded name is gone");
 	watcher_stop(&w);
@@ -320,6 +361,7 @@ main(void)
 {
 	each(test_files);
 	each(test_folders);
+	each(test_between);
 	each(test_excluded);
 	each(test_refused);
 	each(test_ended);

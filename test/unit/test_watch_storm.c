@@ -134,9 +134,11 @@ look_at_found(const char *path, const struct stat *st, int type, struct FTW *ftw
 static void
 believe(const Event *event)
 {
-	if (event->kind == MP_EVENT_LOOK)
+	if (event->kind == MP_EVENT_LOOK ||
+		((event->kind == MP_EVENT_LEFT || event->kind == MP_EVENT_CAME) &&
+		 !(event->flags & MP_EVENT_FOLDER)))
 		look(event->path);
-	else if (event->kind == MP_EVENT_GONE)
+	else if (event->kind == MP_EVENT_GONE || event->kind == MP_EVENT_LEFT)
 		look_below(event->path);
 	else if (event->kind == MP_EVENT_MOVED)
 		moved(event);

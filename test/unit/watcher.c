@@ -66,7 +66,7 @@ read_message(Watcher *watcher, int ms)
 	watcher->watched = mp_read_u64(&watcher->reader);
 	watcher->folders = mp_read_u64(&watcher->reader);
 	watcher->records = mp_read_u64(&watcher->reader);
-	watcher->left = mp_read_count(&watcher->reader, 12);
+	watcher->left = mp_read_count(&watcher->reader, MP_EVENT_BYTES);
 	return true;
 }
 
@@ -86,6 +86,7 @@ watcher_next(Watcher *watcher, int ms, Event *event)
 	event->kind = mp_read_u8(&watcher->reader);
 	event->flags = mp_read_u8(&watcher->reader);
 	event->err = mp_read_u16(&watcher->reader);
+	event->cookie = mp_read_u32(&watcher->reader);
 	copy(&watcher->reader, event->path);
 	copy(&watcher->reader, event->to);
 	watcher->left--;

@@ -11,6 +11,7 @@ typedef struct Event
 	uint8_t		kind;
 	uint8_t		flags;
 	uint16_t	err;
+	uint32_t	cookie;
 	char		path[MP_MAX_PATH + 1];
 	char		to[MP_MAX_PATH + 1];
 } Event;

@@ -42,7 +42,7 @@ char	   *setting_exclude_markers = NULL;
 bool		setting_relink = false;
 
 bool		setting_watch = true;
-int			setting_watch_delay = 500;
+int			setting_watch_delay = 250;
 int			setting_watch_interval = 60;
 int			setting_max_watches = 0;
 
@@ -60,7 +60,7 @@ define_watching(void)
 							"How long a file must be gone before the watcher flags it.",
 							NULL,
 							&setting_watch_delay,
-							500, 0, INT_MAX,
+							250, 0, INT_MAX,
 							PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("missing_photos.watch_interval",
 							"How often at most what can't be watched is looked at.",

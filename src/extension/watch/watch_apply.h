@@ -11,15 +11,7 @@
 
 #include "datatype/timestamp.h"
 
-typedef struct WatchChange
-{
-	uint8		kind;			/* MpEventKind */
-	uint8		flags;
-	char	   *path;			/* as the application names it */
-	char	   *to;
-} WatchChange;
-
-extern void watch_apply_init(void);
+#include "watch_changes.h"
 
 /*
  * All of these need a transaction and an SPI connection, and return how many changes they made.  After

@@ -16,7 +16,7 @@
 #include "watch_apply.h"
 #include "watch_doubts.h"
 
-#define QUIET_MS 500			/* without any event before a scan: it would chase what moves */
+#define QUIET_MS 300			/* without any event before a scan: it would chase what moves */
 #define MOST_QUIET_MS 300000	/* a storm is waited out for so long */
 #define RETRY_MS 30000			/* after a scan could not be queued */
 #define WINDOW_MS 3600000		/* in which losses are counted */

@@ -4,6 +4,8 @@
 
 #include "datatype/timestamp.h"
 
+#define WATCH_SOON_MS 300		/* of quiet before most scans */
+
 /* The owner is scanned when nothing more was heard of this kind for so many ms. */
 extern void watch_suspect(const char *owner, int quiet_ms);
 

@@ -14,11 +14,11 @@
 #include "settings.h"
 #include "sql_calls.h"
 #include "subtransaction.h"
+#include "watch_absent.h"
 #include "watch_doubts.h"
 #include "watch_new.h"
 
 #define FEW 20					/* files read one by one; more is a scan's work */
-#define SOON_MS 300
 #define CHANNEL "missing_photos"
 
 typedef struct NewFile
@@ -163,11 +163,35 @@ link_files(NewFile *files, int n, const char *owner)
 	bool		many = maybe > FEW || (maybe > 0 && watch_is_suspected(owner));
 
 	if (many)
-		watch_suspect(owner, SOON_MS);
+		watch_suspect(owner, WATCH_SOON_MS);
 	for (int i = 0; i < n && !many; i++)
 		if (files[i].maybe)
 			linked += link_file(&files[i], owner);
 	return linked;
+}
+
+bool
+watch_is_elsewhere(const PathRow *row)
+{
+	Arguments	a = {0};
+	NewFile		files[FEW] = {{0}};
+	int			n;
+
+	argument_text(&a, row->owner);
+	argument_text(&a, row->file);
+	argument_int8(&a, FEW);
+	call_as_owner("SELECT n.path FROM missing_photos.new_files_like($1, $2, $3) AS n", &a);
+	n = (int) SPI_processed;
+	for (int i = 0; i < n; i++)
+		files[i].path = result_text(i, 1);
+	for (int i = 0; i < n; i++)
+	{
+		if (!link_file(&files[i], row->owner))
+			continue;
+		watch_forget_imported();
+		return true;
+	}
+	return false;
 }
 
 static void
@@ -248,4 +272,32 @@ watch_new_files(const Names *names)
 		linked += link_files(files, n, lfirst(cell));
 	announce(files, n);
 	return linked;
+}
+
+void
+watch_forget_imported(void)
+{
+	static const Oid types[1] = {TEXTOID};
+	Arguments	none = {0};
+	Names		names = {0};
+	PathRow    *rows;
+	int			n;
+	Columns    *imported = columns_make(CurrentMemoryContext, 1, types);
+	Arguments	a = {0};
+
+	call_as_owner("SELECT n.path FROM missing_photos.new_file AS n", &none);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		names_add(&names, result_text(i, 1), false);
+	if (names.n == 0)
+		return;
+	rows = names_find_rows(&names, &n);
+	for (int i = 0; i < n; i++)
+	{
+		columns_add_row(imported);
+		columns_set_cstring(imported, 0, rows[i].path);
+	}
+	argument_columns(&a, imported);
+	if (n > 0)
+		call_as_owner("SELECT missing_photos.forget_new_files($1)", &a);
+	columns_free(imported);
 }

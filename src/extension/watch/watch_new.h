@@ -2,8 +2,6 @@
 #ifndef MISSING_PHOTOS_WATCH_NEW_H
 #define MISSING_PHOTOS_WATCH_NEW_H
 
-#include "nodes/pg_list.h"
-
 #include "watch_look.h"
 
 /*
@@ -12,7 +10,13 @@
  */
 extern int64 watch_new_files(const Names *names);
 
-/* Files of the library that are gone, as far as a second look is still to come (watch_apply.c). */
-extern List *watch_absent_files(void);
+/*
+ * A file is gone for good: whether one that was announced is the same, copied or moved where nobody saw
+ * it.  Then the row is linked to that one.
+ */
+extern bool watch_is_elsewhere(const PathRow *row);
+
+/* Announced files that have rows by now, for the application imported them, are announced no longer. */
+extern void watch_forget_imported(void);
 
 #endif							/* MISSING_PHOTOS_WATCH_NEW_H */

@@ -142,28 +142,17 @@ app_path_of(const WatchRoot *root, MpStr path)
 }
 
 static void
-take_change(WatchRoot *root, WatchChanges *changes, uint8 kind, uint8 flags, MpStr path, MpStr to)
+take_change(WatchRoot *root, WatchChanges *changes, WatchChange change, MpStr path, MpStr to)
 {
-	WatchChange *change;
-
-	if (changes->n == changes->capacity)
-	{
-		changes->capacity = Max(256, changes->capacity * 2);
-		changes->list = changes->n == 0 ? palloc(changes->capacity * sizeof(WatchChange)) :
-			repalloc(changes->list, changes->capacity * sizeof(WatchChange));
-	}
-	change = &changes->list[changes->n++];
-	change->kind = kind;
-	change->flags = flags;
-	change->path = app_path_of(root, path);
-	change->to = to.length > 0 ? app_path_of(root, to) : NULL;
-	/* Names in another encoding than the database's can't be in it. */
-	if (!pg_verifymbstr(change->path, strlen(change->path), true) ||
-		(change->to != NULL && !pg_verifymbstr(change->to, strlen(change->to), true)))
-		changes->n--;
+	change.path = app_path_of(root, path);
+	change.to = to.length > 0 ? app_path_of(root, to) : NULL;
 	root->last_event = GetCurrentTimestamp();
 	root->events++;
 	root->news = true;
+	/* Names in another encoding than the database's can't be in it. */
+	if (pg_verifymbstr(change.path, strlen(change.path), true) &&
+		(change.to == NULL || pg_verifymbstr(change.to, strlen(change.to), true)))
+		watch_changes_add(changes, change);
 }
 
 /* false: the watch has ended. */
@@ -173,6 +162,7 @@ take_event(WatchRoot *root, MpReader *body, WatchChanges *changes)
 	uint8		kind = mp_read_u8(body);
 	uint8		flags = mp_read_u8(body);
 	int			err = mp_read_u16(body);
+	uint32		cookie = mp_read_u32(body);
 	MpStr		path = mp_read_str(body, MP_MAX_PATH);
 	MpStr		to = mp_read_str(body, MP_MAX_PATH);
 
@@ -196,7 +186,9 @@ take_event(WatchRoot *root, MpReader *body, WatchChanges *changes)
 		default:
 			/* A folder that was emptied before it went has nothing more to tell. */
 			if (kind != MP_EVENT_GONE || !(flags & MP_EVENT_EMPTY))
-				take_change(root, changes, kind, flags, path, to);
+				take_change(root, changes, 
+							(WatchChange) {.kind = kind, .flags = flags, .cookie = cookie},
+							path, to);
 			break;
 	}
 	return true;
@@ -211,7 +203,7 @@ take_message(WatchRoot *root, MpReader *body, WatchChanges *changes)
 	root->watches = mp_read_u64(body);
 	root->directories = mp_read_u64(body);
 	(void) mp_read_u64(body);
-	n = mp_read_count(body, 12);
+	n = mp_read_count(body, MP_EVENT_BYTES);
 	root->last_message = GetCurrentTimestamp();
 	for (uint32 i = 0; i < n && on; i++)
 		on = take_event(root, body, changes);

@@ -4,7 +4,7 @@
 #ifndef MISSING_PHOTOS_WATCH_ROOT_H
 #define MISSING_PHOTOS_WATCH_ROOT_H
 
-#include "watch_apply.h"
+#include "watch_changes.h"
 #include "watch_client.h"
 
 typedef struct WatchRoot
@@ -31,6 +31,7 @@ typedef struct WatchRoot
 	int			retry_ms;
 	TimestampTz poll_at;		/* while something isn't watched */
 	bool		news;			/* not written down yet */
+	bool		told;			/* something in the batch that is being applied */
 } WatchRoot;
 
 extern void watch_root_init(WatchRoot *root, const Root *registered);
@@ -42,13 +43,6 @@ extern void watch_root_init(WatchRoot *root, const Root *registered);
 extern void watch_root_start(WatchRoot *root, RootTable *roots);
 
 /* Takes what its probe told; changes are added to a list in the current memory context. */
-typedef struct WatchChanges
-{
-	int			n;
-	int			capacity;
-	WatchChange *list;
-} WatchChanges;
-
 extern void watch_root_read(WatchRoot *root, WatchChanges *changes);
 extern void watch_root_stop(WatchRoot *root);
 

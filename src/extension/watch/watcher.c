@@ -2,7 +2,8 @@
  * watcher.c: the background worker that watches a database's roots; see watcher.h.
  *
  *     probe of a root --- events ---> watch_root.c --- changes ---> watch_apply.c --> the library
- *                                                                        |
+ *                                        |                               |
+ *       renames between two roots:  watch_pairs.c                        |
  *                                        more than a handful, or doubt:  +--> a scan's job
  *
  * It sleeps on its latch and the sockets of all probes together.  What they tell is applied in one
@@ -28,9 +29,12 @@
 #include "library.h"
 #include "settings.h"
 #include "sql_calls.h"
+#include "watch_absent.h"
 #include "watch_apply.h"
 #include "watch_doubts.h"
-#include "watch_root.h"
+#include "watch_new.h"
+#include "watch_pairs.h"
+#include "watch_roots.h"
 #include "watcher.h"
 
 /* The postmaster finds it by name. */
@@ -38,12 +42,10 @@ PGDLLEXPORT void missing_photos_watcher_main(Datum arg);
 
 #define UPKEEP_MS 1000			/* while there is something to write down */
 #define IDLE_UPKEEP_MS 10000
-#define BLIND_RETRY_MS 3200		/* a root that is away for longer is no reason to wait */
 
 typedef struct Watcher
 {
 	MemoryContext batch;		/* emptied after each transaction */
-	List	   *roots;			/* of WatchRoot */
 	TimestampTz upkeep_at;
 	bool		wanted;
 	bool		failed;			/* the last transaction */
@@ -90,95 +92,6 @@ attempt(Act act, void *arg)
 	return done;
 }
 
-static WatchRoot *
-find_root(const Root *registered)
-{
-	ListCell   *cell;
-
-	foreach(cell, watcher.roots)
-	{
-		WatchRoot  *root = lfirst(cell);
-
-		if (strcmp(root->name, registered->name) == 0 &&
-			strcmp(root->server_path, registered->server_path) == 0)
-			return root;
-	}
-	return NULL;
-}
-
-static void
-add_roots(const RootTable *table)
-{
-	for (int i = 0; i < table->n; i++)
-	{
-		MemoryContext old;
-		WatchRoot  *root;
-
-		if (find_root(&table->roots[i]) != NULL)
-			continue;
-		old = MemoryContextSwitchTo(TopMemoryContext);
-		root = palloc(sizeof(WatchRoot));
-		watch_root_init(root, &table->roots[i]);
-		watcher.roots = lappend(watcher.roots, root);
-		MemoryContextSwitchTo(old);
-	}
-}
-
-static bool
-is_registered(const RootTable *table, const WatchRoot *root)
-{
-	for (int i = 0; i < table->n; i++)
-		if (strcmp(root->name, table->roots[i].name) == 0 &&
-			strcmp(root->server_path, table->roots[i].server_path) == 0)
-			return true;
-	return false;
-}
-
-/* Roots that were dropped, or lie elsewhere now. */
-static void
-drop_roots(const RootTable *table)
-{
-	static const Oid types[1] = {TEXTOID};
-	Columns    *names = columns_make(CurrentMemoryContext, 1, types);
-	Arguments	a = {0};
-	ListCell   *cell;
-
-	foreach(cell, watcher.roots)
-	{
-		WatchRoot  *root = lfirst(cell);
-
-		if (is_registered(table, root))
-			continue;
-		watch_root_stop(root);
-		watcher.roots = foreach_delete_current(watcher.roots, cell);
-	}
-	for (int i = 0; i < table->n; i++)
-	{
-		columns_add_row(names);
-		columns_set_cstring(names, 0, table->roots[i].name);
-	}
-	argument_columns(&a, names);
-	call_as_owner("SELECT missing_photos.keep_watches($1)", &a);
-	columns_free(names);
-}
-
-/* What can't be watched is looked at now and then, for a tenth of the time at most. */
-static void
-poll_unwatched(WatchRoot *root, TimestampTz now)
-{
-	Arguments	none = {0};
-	double		seconds;
-	char	   *took;
-
-	if (root->poll_at == 0 || root->poll_at > now || !root->running)
-		return;
-	root->scan_due = true;
-	call_as_owner("SELECT missing_photos.last_look_seconds()::text", &none);
-	took = result_text(0, 1);
-	seconds = Max((double) setting_watch_interval, 10 * strtod(took, NULL));
-	root->poll_at = TimestampTzPlusMilliseconds(now, (int64) (Min(seconds, 86400.0) * 1000));
-}
-
 static bool
 is_wanted(void)
 {
@@ -194,9 +107,7 @@ upkeep(void *arg)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	Arguments	none = {0};
-	ListCell   *cell;
-	RootTable  *table;
-	bool		scan_due = watcher.failed;
+	bool		scan_due;
 
 	watcher.wanted = is_wanted();
 	if (!watcher.wanted)
@@ -205,36 +116,11 @@ upkeep(void *arg)
 		call_as_owner("SELECT missing_photos.note_watcher(pg_catalog.pg_backend_pid())", &none);
 	watcher.known = true;
 	library_check();
-	table = roots_load();
-	add_roots(table);
-	drop_roots(table);
-	foreach(cell, watcher.roots)
-	{
-		WatchRoot  *root = lfirst(cell);
-
-		if (!root->running && root->retry_at <= now)
-			watch_root_start(root, table);
-		poll_unwatched(root, now);
-		scan_due = scan_due || root->scan_due;
-		root->scan_due = false;
-		if (root->news)
-			watch_root_note(root);
-	}
-	if (scan_due)
+	scan_due = watch_roots_update(now);
+	if (scan_due || watcher.failed)
 		watch_suspect_all();
+	watch_forget_imported();
 	watch_start_scans(now);
-}
-
-/* A root for which something is due before the next upkeep. */
-static bool
-any_root_calls(void)
-{
-	ListCell   *cell;
-
-	foreach(cell, watcher.roots)
-		if (((WatchRoot *) lfirst(cell))->scan_due)
-			return true;
-	return false;
 }
 
 typedef struct Batch
@@ -255,41 +141,11 @@ apply_changes(void *arg)
 	watch_start_scans(GetCurrentTimestamp());
 }
 
-/* What a root has to tell is written down soon, but not again and again. */
-static void
-hasten_upkeep(void)
+/* When events that were told before call for something; 0: they don't. */
+static TimestampTz
+next_due(void)
 {
-	ListCell   *cell;
-	TimestampTz soon = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), UPKEEP_MS);
-
-	foreach(cell, watcher.roots)
-	{
-		const WatchRoot *root = lfirst(cell);
-
-		if (!root->running)
-			watcher.upkeep_at = Min(watcher.upkeep_at, root->retry_at);
-		else if (root->news)
-			watcher.upkeep_at = Min(watcher.upkeep_at, soon);
-	}
-}
-
-/*
- * While a root's probe is only just being started again, what happens isn't told: that isn't quiet, and
- * a name that isn't there may have moved.
- */
-static bool
-is_blind(void)
-{
-	ListCell   *cell;
-
-	foreach(cell, watcher.roots)
-	{
-		const WatchRoot *root = lfirst(cell);
-
-		if (!root->ready && root->retry_ms <= BLIND_RETRY_MS)
-			return true;
-	}
-	return false;
+	return watch_pairs_due(watch_next_due());
 }
 
 /* Takes what all probes told and applies it; says whether there was anything. */
@@ -298,39 +154,22 @@ take_events(void)
 {
 	Batch		batch;
 	TimestampTz began = GetCurrentTimestamp();
-	TimestampTz due = watch_next_due();
-	ListCell   *cell;
-	bool		news = false;
+	TimestampTz due = next_due();
+	bool		told;
 
 	memset(&batch, 0, sizeof(batch));
 	MemoryContextSwitchTo(watcher.batch);
-	foreach(cell, watcher.roots)
-	{
-		WatchRoot  *root = lfirst(cell);
-		int			before = batch.changes.n;
-
-		watch_root_read(root, &batch.changes);
-		news = news || root->news || !root->running;
-		if (batch.changes.n > before)
-			root->lag = -1;
-	}
+	if (watch_roots_read(&batch.changes))
+		watcher.upkeep_at = watch_roots_due(watcher.upkeep_at, UPKEEP_MS);
+	told = batch.changes.n > 0;
+	watch_pairs_match(&batch.changes, list_length(watch_roots()) > 1);
 	MemoryContextSwitchTo(TopMemoryContext);
-	watch_is_blind(is_blind());
-	if (news)
-		hasten_upkeep();
-	if (batch.changes.n == 0 && (due == 0 || due > began))
+	watch_is_blind(watch_roots_blind());
+	if (!told && (due == 0 || due > began))
 		return false;
 	if (!attempt(apply_changes, &batch))
 		watcher.failed = true;
-	foreach(cell, watcher.roots)
-	{
-		WatchRoot  *root = lfirst(cell);
-
-		if (root->lag >= 0)
-			continue;
-		root->lag = (GetCurrentTimestamp() - began) / (double) USECS_PER_SEC;
-		root->changes += batch.done;
-	}
+	watch_roots_applied(began, batch.done);
 	MemoryContextReset(watcher.batch);
 	return true;
 }
@@ -340,7 +179,7 @@ static long
 time_to_sleep(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz due = watch_next_due();
+	TimestampTz due = next_due();
 	long		left = TimestampDifferenceMilliseconds(now, watcher.upkeep_at);
 
 	if (due != 0)
@@ -351,14 +190,14 @@ time_to_sleep(void)
 static void
 sleep_until_called(void)
 {
-	WaitEventSet *set = make_wait_set(list_length(watcher.roots) + 2);
+	WaitEventSet *set = make_wait_set(list_length(watch_roots()) + 2);
 	WaitEvent	event;
 	ListCell   *cell;
 	int			events;
 
 	AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
-	foreach(cell, watcher.roots)
+	foreach(cell, watch_roots())
 	{
 		WatchRoot  *root = lfirst(cell);
 
@@ -381,18 +220,8 @@ next_upkeep(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz at = TimestampTzPlusMilliseconds(now, watcher.failed ? UPKEEP_MS : IDLE_UPKEEP_MS);
-	ListCell   *cell;
 
-	foreach(cell, watcher.roots)
-	{
-		const WatchRoot *root = lfirst(cell);
-
-		if (!root->running)
-			at = Min(at, root->retry_at);
-		else if (root->poll_at != 0)
-			at = Min(at, root->poll_at);
-	}
-	return Max(at, TimestampTzPlusMilliseconds(now, UPKEEP_MS / 10));
+	return Max(watch_roots_due(at, UPKEEP_MS), TimestampTzPlusMilliseconds(now, UPKEEP_MS / 10));
 }
 
 static void
@@ -402,8 +231,8 @@ watch(void)
 	{
 		TimestampTz now = GetCurrentTimestamp();
 
-		watch_is_blind(is_blind());
-		if (now >= watcher.upkeep_at || any_root_calls())
+		watch_is_blind(watch_roots_blind());
+		if (now >= watcher.upkeep_at || watch_roots_call())
 		{
 			if (!background_extension_is_here())
 				return;
@@ -423,10 +252,7 @@ watch(void)
 static void
 stop_probes(int code, Datum arg)
 {
-	ListCell   *cell;
-
-	foreach(cell, watcher.roots)
-		watch_root_stop(lfirst(cell));
+	watch_roots_stop();
 }
 
 void
@@ -439,7 +265,7 @@ missing_photos_watcher_main(Datum arg)
 	watcher.batch = AllocSetContextCreate(TopMemoryContext, "missing_photos watcher",
 										  ALLOCSET_DEFAULT_SIZES);
 	watcher.wanted = true;
-	watch_apply_init();
+	watch_absent_init();
 	watch();
 	proc_exit(0);
 }
