@@ -52,13 +52,14 @@ CREATE INDEX archived_loss_job ON missing_photos.archived_loss (archived_by);
 COMMENT ON TABLE missing_photos.archived_loss IS
 	'what was known of the lost files of deleted photos';
 
+-- Each batch notes its keys together: one by one they would take longer to note than to settle.
 CREATE TABLE missing_photos.unsettled (
-	owner  text NOT NULL,
-	job_id uuid NOT NULL,
-	rule   text NOT NULL,
-	key    text NOT NULL,
-	PRIMARY KEY (owner, job_id, rule, key)
+	owner  text   NOT NULL,
+	job_id uuid   NOT NULL,
+	rule   text   NOT NULL,
+	keys   text[] NOT NULL
 );
+CREATE INDEX unsettled_rule ON missing_photos.unsettled (owner, job_id, rule);
 COMMENT ON TABLE missing_photos.unsettled IS
 	'rows from which a deletion took something and whose counters, covers and the like are yet to be brought in line';
 
@@ -68,20 +69,24 @@ SELECT pg_catalog.pg_extension_config_dump('missing_photos.archived_rows_id_seq'
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.archived_loss', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.unsettled', '');
 
+-- In PL/pgSQL, which keeps its plan: a batch calls this for each of its statements.
 CREATE FUNCTION missing_photos.keep_rows(
 	job_id uuid, relation oid, action text, columns text[], keys integer, rule text,
 	row_count integer, row_values text[])
 RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
 	INSERT INTO missing_photos.archived_rows
 		(job_id, table_schema, table_name, action, columns, keys, rule, row_count, row_values)
 	SELECT keep_rows.job_id, space.nspname, class.relname, keep_rows.action,
 	       keep_rows.columns::name[], keep_rows.keys, keep_rows.rule, keep_rows.row_count,
 	       keep_rows.row_values
 	  FROM pg_class AS class JOIN pg_namespace AS space ON space.oid = class.relnamespace
-	 WHERE class.oid = keep_rows.relation
+	 WHERE class.oid = keep_rows.relation;
+END
 $$;
 COMMENT ON FUNCTION missing_photos.keep_rows IS 'archives rows that a statement took or changed';
 
@@ -102,14 +107,14 @@ COMMENT ON FUNCTION missing_photos.keep_archive IS 'counts what a job deleted';
 
 CREATE FUNCTION missing_photos.note_touched(job_id uuid, owner text, rule text, keys text[])
 RETURNS void
-LANGUAGE sql VOLATILE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO missing_photos.unsettled (owner, job_id, rule, key)
-	SELECT DISTINCT note_touched.owner, note_touched.job_id, note_touched.rule, k.key
-	  FROM unnest(keys) AS k (key)
-	 WHERE k.key IS NOT NULL
-	ON CONFLICT DO NOTHING
+#variable_conflict use_column
+BEGIN
+	INSERT INTO missing_photos.unsettled (owner, job_id, rule, keys)
+	VALUES (note_touched.owner, note_touched.job_id, note_touched.rule, note_touched.keys);
+END
 $$;
 COMMENT ON FUNCTION missing_photos.note_touched IS
 	'notes rows whose counters and the like a deletion touched';
@@ -123,8 +128,11 @@ AS $$
 	-- What is there and could not be held waits for another time.
 	DELETE FROM missing_photos.unsettled AS u
 	 WHERE u.owner = forget_settled.owner AND u.job_id = forget_settled.job_id
-	   AND u.rule = forget_settled.rule
-	   AND u.key <> ALL (ARRAY(SELECT unnest(there) EXCEPT SELECT unnest(held)))
+	   AND u.rule = forget_settled.rule;
+	INSERT INTO missing_photos.unsettled (owner, job_id, rule, keys)
+	SELECT forget_settled.owner, forget_settled.job_id, forget_settled.rule, left_over.keys
+	  FROM (SELECT ARRAY(SELECT unnest(there) EXCEPT SELECT unnest(held)) AS keys) AS left_over
+	 WHERE cardinality(left_over.keys) > 0
 $$;
 COMMENT ON FUNCTION missing_photos.forget_settled IS 'forgets rows that are in line again';
 

@@ -61,23 +61,6 @@ $$;
 COMMENT ON FUNCTION missing_photos.forget_missing_since IS
 	'forgets since when photos or files were missing, but for these';
 
-CREATE FUNCTION missing_photos.supersede_deletions(job_id uuid, owner text)
-RETURNS void
-LANGUAGE sql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	WITH older AS (
-		UPDATE missing_photos.job AS j
-		   SET state = 'cancelled', error = 'a later deletion took its place'
-		 WHERE j.owner = supersede_deletions.owner AND j.kind = 'delete' AND j.state = 'held'
-		   AND j.job_id <> supersede_deletions.job_id
-		RETURNING j.job_id
-	)
-	DELETE FROM missing_photos.suspect AS s USING older WHERE s.job_id = older.job_id
-$$;
-COMMENT ON FUNCTION missing_photos.supersede_deletions IS
-	'cancels an owner''s held deletions when a later one has looked anew';
-
 CREATE FUNCTION missing_photos.suspect_photos(job_id uuid)
 RETURNS SETOF text
 LANGUAGE sql STABLE

@@ -56,8 +56,9 @@ BEGIN
 	       h.statement || format(' ORDER BY t.%I FOR %s SKIP LOCKED', key.attname,
 	           CASE r.kind WHEN 'empty' THEN 'UPDATE' ELSE 'NO KEY UPDATE' END),
 	       h.statement, s.statement
-	  FROM (SELECT p.job_id, p.rule, array_agg(p.key ORDER BY p.key) AS keys
-	          FROM missing_photos.unsettled AS p WHERE p.owner = of_owner
+	  FROM (SELECT p.job_id, p.rule, array_agg(DISTINCT k.key) AS keys
+	          FROM missing_photos.unsettled AS p CROSS JOIN LATERAL unnest(p.keys) AS k (key)
+	         WHERE p.owner = of_owner
 	         GROUP BY p.job_id, p.rule) AS u
 	  JOIN LATERAL (SELECT e.value AS rule, e.ordinality,
 	                       CASE WHEN e.value ? 'into' THEN 'insert'

@@ -237,6 +237,10 @@ BEGIN
 	  FROM (SELECT c.parent, jsonb_agg(DISTINCT c.name) AS columns
 	          FROM (SELECT e.parent, unnest(e.parent_columns) AS name FROM unnest(edges) AS e) AS c
 	         GROUP BY c.parent) AS k;
+	-- Where nothing but the keys given is wanted of the root, they are at hand.
+	IF node_keys -> root::text = jsonb_build_array(key_column) THEN
+		node_keys := node_keys - root::text;
+	END IF;
 	SELECT array_agg(missing_photos.type_name(a.atttypid) ORDER BY w.place) INTO types
 	  FROM unnest(ARRAY[key_column, owner_column]) WITH ORDINALITY AS w (name, place)
 	  JOIN pg_attribute AS a ON a.attrelid = root AND a.attname = w.name;
@@ -314,11 +318,12 @@ CREATE FUNCTION missing_photos.edge_parameters(
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT array_agg(array_position(tables, parent) - 1),
-	       array_agg((SELECT k.place - 1
+	SELECT array_agg(CASE WHEN node_keys ? parent::text THEN array_position(tables, parent) - 1
+	                      ELSE -1 END),
+	       array_agg(COALESCE((SELECT k.place - 1
 	                    FROM jsonb_array_elements_text(node_keys -> parent::text)
 	                         WITH ORDINALITY AS k (name, place)
-	                   WHERE k.name = c.name)::integer ORDER BY c.place)
+	                   WHERE k.name = c.name), 0)::integer ORDER BY c.place)
 	  FROM unnest(columns) WITH ORDINALITY AS c (name, place)
 $$;
 COMMENT ON FUNCTION missing_photos.edge_parameters IS

@@ -175,22 +175,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.keep_suspects IS 'keeps what a held scan would flag';
 
-CREATE FUNCTION missing_photos.supersede_jobs(job_id uuid, owner text)
+CREATE FUNCTION missing_photos.supersede_jobs(job_id uuid, owner text, kind text)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH older AS (
 		UPDATE missing_photos.job AS j
-		   SET state = 'cancelled', error = 'a later scan took its place'
-		 WHERE j.owner = supersede_jobs.owner AND j.kind = 'scan' AND j.state = 'held'
+		   SET state = 'cancelled',
+		       error = format('a later %s took its place',
+		                      CASE j.kind WHEN 'delete' THEN 'deletion' ELSE j.kind END)
+		 WHERE j.owner = supersede_jobs.owner AND j.kind = supersede_jobs.kind AND j.state = 'held'
 		   AND j.job_id <> supersede_jobs.job_id
 		RETURNING j.job_id
 	)
 	DELETE FROM missing_photos.suspect AS s USING older WHERE s.job_id = older.job_id
 $$;
 COMMENT ON FUNCTION missing_photos.supersede_jobs IS
-	'cancels an owner''s held scans when a later one has looked anew';
+	'cancels an owner''s held jobs of a kind when a later one has looked anew';
 
 CREATE FUNCTION missing_photos.take_up_job(job_id uuid)
 RETURNS void

@@ -23,6 +23,7 @@
 #include "job_verbs.h"
 #include "library.h"
 #include "owner_lock.h"
+#include "plan_settings.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_delete_missing);
 PG_FUNCTION_INFO_V1(missing_photos_delete_missing_photos);
@@ -41,8 +42,10 @@ static void
 call_step(void *arg)
 {
 	StepCall   *call = arg;
+	int			level = plan_settings_begin(false);
 
 	call->step(call->d);
+	plan_settings_end(level);
 }
 
 static void

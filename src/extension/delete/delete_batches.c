@@ -264,7 +264,7 @@ delete_end(OwnerDeletion *d)
 	job_end(&d->job, "finished", NULL, d->photos.n);
 	argument_datum(&a, UUIDOID, d->job.id);
 	argument_text(&a, d->job.owner);
-	call_as_owner("SELECT missing_photos.supersede_deletions($1, $2)", &a);
+	call_as_owner("SELECT missing_photos.supersede_jobs($1, $2, 'delete')", &a);
 	memset(&a, 0, sizeof(a));
 	argument_datum(&a, UUIDOID, d->job.id);
 	call_as_owner("SELECT missing_photos.drop_suspects($1)", &a);

@@ -7,11 +7,11 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 
 #include "deletion.h"
 #include "deletion_run.h"
+#include "plan_settings.h"
 #include "sql_calls.h"
 #include "subtransaction.h"
 
@@ -110,27 +110,19 @@ typedef struct Part
 	DeletionCounts counts;
 } Part;
 
-/*
- * A batch is few rows of many, and the next one wants the same pages of the same indexes.  Thinking of
- * a cold disk, the planner would read each table that references photos as a whole in each batch.
- */
-static void
-expect_pages_in_memory(void)
-{
-	(void) set_config_option("random_page_cost", GetConfigOption("seq_page_cost", false, false),
-							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
 static void
 delete_part_now(void *arg)
 {
 	Part	   *part = arg;
-	int			level = NewGUCNestLevel();
+	/*
+	 * A batch is few rows of many, and the next one wants the same pages of the same indexes.
+	 * Thinking of a cold disk, the planner would read each table that references photos as a whole.
+	 */
+	int			level = plan_settings_begin(true);
 
-	expect_pages_in_memory();
 	memset(&part->counts, 0, sizeof(part->counts));
 	delete_rows(part->batch, part->first, part->n, &part->counts);
-	AtEOXact_GUC(true, level);
+	plan_settings_end(level);
 }
 
 static void

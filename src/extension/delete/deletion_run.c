@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "deletion_run.h"
 #include "sql_calls.h"
+#include "touched.h"
 
 static Datum
 parameter(const DeletionRun *run, TextRows **nodes, int node, int key, Oid *type)
@@ -98,15 +99,8 @@ static void
 note_touched(const DeletionRun *run, const DeletionStep *step, const TextRows *rows)
 {
 	for (int i = 0; i < step->n_touched; i++)
-	{
-		Arguments	a = {0};
-
-		argument_datum(&a, UUIDOID, run->job_id);
-		argument_text(&a, run->owner);
-		argument_text(&a, step->touch_rules[i]);
-		argument_datum(&a, TEXTARRAYOID, archive_column(rows, step->touch_places[i]));
-		call_as_owner("SELECT missing_photos.note_touched($1, $2, $3, $4)", &a);
-	}
+		touched_note(run->job_id, run->owner, step->touch_rules[i],
+					 touched_keys(rows, step->touch_places[i], NULL));
 }
 
 /* Returns how many rows the statement took or changed. */

@@ -400,7 +400,7 @@ supersede_jobs(OwnerScan *scan)
 
 	argument_datum(&a, UUIDOID, scan->job.id);
 	argument_text(&a, scan->job.owner);
-	call_as_owner("SELECT missing_photos.supersede_jobs($1, $2)", &a);
+	call_as_owner("SELECT missing_photos.supersede_jobs($1, $2, 'scan')", &a);
 }
 
 void
