@@ -149,13 +149,13 @@ sub the_reference_does_not
     my $others = q(SELECT (SELECT count(*) FROM api_photo WHERE owner_id <> 2) || ' '
                        || (SELECT count(*) FROM api_file WHERE substr(hash, 33) <> '2'));
     my $before = $node->safe_psql($database, $others);
-    for my $which ([ 'right', \&expected_sql ], [ 'reference', \&reference_sql ])
+    for my $which (qw(right photos files))
     {
         copy_of($database, 'other');
-        $node->safe_psql('other', $which->[1]->(2, $key));
+        $node->safe_psql('other', $which eq 'right' ? expected_sql(2, $key) : reference_sql(2, $key, $which));
         my $after = $node->safe_psql('other', $others);
-        is($after, $before, "$database: the right choice leaves the others alone") if $which->[0] eq 'right';
-        isnt($after, $before, "$database: the reference's would fail this test") if $which->[0] ne 'right';
+        is($after, $before, "$database: the right choice leaves the others alone") if $which eq 'right';
+        isnt($after, $before, "$database: the reference's choice of $which would fail this test") if $which ne 'right';
         $node->safe_psql('postgres', 'DROP DATABASE other');
     }
 }

@@ -1,6 +1,6 @@
 # From a file on disk to its photo's deletion and back, on every library: scanned, seen missing, put
-# back, removed again, deleted with all that hangs on it, undone; and the files made of the photos
-# go when all of that is final.
+# back elsewhere and relinked, removed again, deleted with all that hangs on it, undone; and the files
+# made of the photos go when all of that is final.
 use strict;
 use warnings;
 use MissingPhotos::Privileged;
@@ -26,6 +26,7 @@ sub life
     my $disk = make_derived($library);
     my @made = derived_on_disk($disk);
     $library->scan($_) for @MissingPhotos::EveryLibrary::OWNERS;
+    relinked($library);
 
     my @lost = $library->lose('owner = 2 AND n <= 9');
     is($library->scan(2), @lost . '|0|0|0', 'a scan sees what is missing');
@@ -50,9 +51,13 @@ sub life
         'it is known what they are like');
     is(answer($library, 2), 'true 0 photos, 0 files, 0 restored, 0 in doubt, 0 held back', 'again: nothing');
     undo($library);
+    is($library->scan(2), '0|0|0|0', 'a scan finds nothing else');
+    $library->keep('restored');
 
-    $library->call(2, 100);
     my $owner = $library->sql('SELECT t.owner(2)');
+    $library->sql("CALL delete_missing_photos('$owner', batch_size => 3)");
+    undo($library);
+    is($library->changes('restored'), '', 'every row of the library is as it was');
     $library->sql("CALL delete_missing_photos('$owner', batch_size => 3)");
     is($library->sql("SELECT count(*) FROM t.photo WHERE photo = ANY ('$gone')"), 0,
         'delete_missing_photos, in batches');
@@ -68,6 +73,33 @@ sub life
     is(scalar(grep { -e "$library->{disk}$_" } @theirs), 0, 'just that');
     is(join(' ', derived_missing($library)), '', 'no photo misses anything');
     is($library->sql('SELECT count(*) FROM missing_photos.deletion'), 0, 'the queue is empty');
+}
+
+# Files that are missing are found in another folder, and then where they were: their photos keep
+# everything.
+sub relinked
+{
+    my ($library) = @_;
+    $library->keep('at first');
+    my @lost = $library->lose('owner = 2 AND n <= 9');
+    is($library->scan(2), @lost . '|0|0|0', 'files are moved away: missing');
+    my ($aside, $moved) = map { "$library->{disk}$_" } qw(/aside/data/2 /data/2/moved);
+    rename($aside, $moved) or die "$aside: $!";
+    is(relink($library), scalar @lost, 'they turn up in another folder: relinked');
+    is($library->sql("SELECT count(*) FROM t.file WHERE path LIKE '/data/2/moved/%' AND NOT missing"),
+        scalar @lost, 'under their new paths');
+    rename($moved, $aside) or die "$moved: $!";
+    is($library->scan(2), @lost . '|0|0|0', 'that folder goes, too: missing');
+    $library->give_back(@lost);
+    is(relink($library), scalar @lost, 'they are back where they were: relinked');
+    is($library->scan(2), '0|0|0|0', 'and present');
+    is($library->changes('at first'), '', 'every row of the library is as it was at first');
+}
+
+sub relink
+{
+    my ($library) = @_;
+    return $library->sql('SELECT relinked FROM relink_missing(t.owner(2))');
 }
 
 # The answer in words.

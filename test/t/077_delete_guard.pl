@@ -26,6 +26,7 @@ doubt();
 back_in_time();
 breaker();
 approval();
+imported_again();
 age();
 transactions();
 failure();
@@ -172,6 +173,63 @@ sub approval
     nothing_deleted('undone');
 }
 
+# The application imported a deleted photo anew, under its old key, and works with it. What hung on the
+# deleted one comes back to it; what it has of its own stays and is told.
+sub imported_again
+{
+    my $photo = sql('SELECT DISTINCT photo FROM t.map WHERE owner = 2 AND n = 6');
+    my $of = "photo_id = '$photo'";
+    my $faces = sql("SELECT count(*) FROM api_face WHERE $of");
+    my $thing = sql("SELECT albumthing_id FROM api_albumthing_photos WHERE $of");
+    my $person = sql("SELECT person_id FROM api_face WHERE $of ORDER BY id LIMIT 1");
+    my $day = sql("SELECT id, albumdate_id FROM api_albumdate_photos WHERE $of");
+    sql("CREATE TABLE t.old_photo AS SELECT * FROM api_photo WHERE image_hash = '$photo';
+         CREATE TABLE t.old_file AS SELECT f.* FROM api_file AS f WHERE hash = (SELECT main_file_id FROM t.old_photo);
+         UPDATE t.old_photo SET rating = rating + 3");
+    my $job = delete_missing([ 'max_delete_percent = 100' ])->{job_id};
+    is(sql("SELECT count(*) FROM api_photo WHERE image_hash = '$photo'"), 0, 'a photo was deleted');
+
+    # Its file is new; it has another rating, the day's album and a face, whose person counts it.
+    my ($link, $date) = split /\|/, $day;
+    sql("INSERT INTO api_file SELECT (jsonb_populate_record(f, '{\"missing\": false}')).* FROM t.old_file AS f;
+         INSERT INTO api_photo SELECT * FROM t.old_photo;
+         INSERT INTO api_photo_files (photo_id, file_id) SELECT image_hash, main_file_id FROM t.old_photo;
+         INSERT INTO api_albumdate_photos (albumdate_id, photo_id) VALUES ($date, '$photo');
+         INSERT INTO api_face (photo_id, person_id, image, person_label_is_inferred, person_label_probability, encoding)
+             VALUES ('$photo', $person, 'faces/new_0.jpg', false, 1, 'new');
+         UPDATE api_person SET face_count = face_count + 1 WHERE id = $person");
+    my %told = map { split /\|/, $_, 2 } split /\n/, sql(
+        "SELECT relation, string_agg(outcome || ' ' || rows, ', ')
+           FROM missing_photos.undo_delete('$job') WHERE outcome <> 'restored' GROUP BY 1");
+    is($told{'public.api_photo'}, 'a row with its key exists, with other content 1', 'imported again: undo tells of its row');
+    is(sql("SELECT rating - (SELECT rating FROM t.old_photo) FROM api_photo WHERE image_hash = '$photo'"), 0,
+        'and leaves it as it is');
+    is($told{'public.api_file'}, 'a row with its key exists, with other content 1', 'of its file\'s');
+    is(sql("SELECT missing FROM api_file WHERE hash = (SELECT main_file_id FROM t.old_photo)"), 'f', 'which stays');
+    like($told{'public.api_albumdate_photos'}, qr/^another row has one of its unique values.* 1$/, 'it is in its album already');
+    is(sql("SELECT count(*) FROM api_albumdate_photos WHERE $of"), 1, 'and stays there once');
+    is(sql("SELECT count(*) FROM api_albumthing_photos WHERE $of AND albumthing_id = $thing"), 1,
+        'another album has it back');
+    is(sql("SELECT count(*) || ' ' || count(*) FILTER (WHERE encoding = 'new') FROM api_face WHERE $of"),
+        $faces + 1 . ' 1', 'its faces are back beside the new one');
+    is(sql("SELECT face_count - (SELECT count(*) FROM api_face JOIN api_photo AS p ON p.image_hash = photo_id
+                                  WHERE person_id = $person AND NOT p.hidden AND NOT p.in_trashcan
+                                    AND person_label_probability >= 0.5)
+              FROM api_person WHERE id = $person"), 0, 'and their person counts all of them');
+    is(left(), 40, 'the others are back as they were');
+
+    # Out of the way: what was kept of the old one comes, too.
+    sql("DELETE FROM api_face WHERE $of AND encoding = 'new';
+         UPDATE api_person SET face_count = face_count - 1 WHERE id = $person;
+         DELETE FROM api_albumdate_photos WHERE $of;
+         UPDATE api_photo SET rating = rating - 3 WHERE image_hash = '$photo';
+         DELETE FROM api_photo_files WHERE $of;
+         UPDATE api_file SET missing = true WHERE hash = (SELECT main_file_id FROM t.old_photo)");
+    is(sql("SELECT string_agg(relation || ' ' || outcome, ', ') FROM missing_photos.undo_delete('$job')
+             WHERE rows > 0 AND outcome <> 'restored'"), '', 'once nothing is in the way, the rest comes');
+    nothing_deleted('all of it undone');
+}
+
 sub age
 {
     my $answer = delete_missing([ q(delete_after = '1d') ]);
@@ -212,6 +270,13 @@ sub transactions
     sql('CALL missing_photos.drain_deletions()');
     sql("ROLLBACK PREPARED 'two'");
     nothing_deleted('prepared and rolled back');
+    sql("SET missing_photos.notify = off;
+         BEGIN; SELECT delete_missing(2); PREPARE TRANSACTION 'two'");
+    sql("COMMIT PREPARED 'two'");
+    is(left(), 32, 'prepared and committed: they are gone');
+    sql('CALL missing_photos.drain_deletions()');
+    undo();
+    nothing_deleted('undone');
     is(scalar(derived_on_disk($disk)), @made, 'nothing on disk changed');
     my (undef, undef, $error) = $node->psql($library->{database},
         "\\set VERBOSITY verbose\nBEGIN; CALL delete_missing_photos(2)");

@@ -22,8 +22,9 @@ my $node = start_server('deletion_crashes', 'wal_writer_delay = 10s', 'autovacuu
 my $media = $node->basedir . '/media';
 my $photos = $node->basedir . '/photos';
 my $made = 0;
+my $several;
 my %seconds = (delete => 0.2, undo => 0.1, drain => 0.1);
-my %violations = (thumbnail => 0, half => 0, orphan => 0);
+my %violations = (thumbnail => 0, half => 0, double => 0, orphan => 0);
 
 srand($ENV{MISSING_PHOTOS_SEED} // 20261123);
 create_library($node, 'library');
@@ -35,7 +36,9 @@ sql("SELECT sample.add_owner(7, '/data'), missing_photos.add_root('/data', '$pho
      INSERT INTO api_albumuser (id, title, created_on, favorited, public, owner_id)
          VALUES (1, 'album', now(), false, false, 7);
      INSERT INTO api_person (id, name, kind, cluster_owner_id, face_count) VALUES (1, '', 'USER', 7, 0);
-     CREATE TABLE sample.made (n serial, hash text)");
+     CREATE TABLE sample.made (n serial, hash text);
+     CREATE TABLE sample.imported (hash text, import integer);
+     CREATE SEQUENCE sample.import");
 
 campaign('backend', $long ? 200 : 10, \&kill_backend);
 campaign('server', $long ? 50 : 3, \&kill_server);
@@ -49,17 +52,21 @@ sub column { return split /\n/, sql($_[0]); }
 sub thumbnail { return "$media/thumbnails_big/$_[0].webp"; }
 sub crop { return "$media/faces/$_[0]_0.jpg"; }
 
-# The rows of a photo, as an application writes them in one transaction.
+# The rows of a photo, as an application writes them in one transaction. Each import has a number, by
+# which its photo and its face are known.
 sub photo_rows
 {
     my ($hash) = @_;
-    return "INSERT INTO api_photo SELECT (jsonb_populate_record(p, jsonb_build_object('image_hash', '$hash',
-                'main_file_id', NULL, 'thumbnail_big', 'thumbnails_big/$hash.webp'))).* FROM api_photo AS p
+    return "INSERT INTO api_photo SELECT n.* FROM (SELECT nextval('sample.import') AS import) AS i
+             CROSS JOIN api_photo AS p
+             CROSS JOIN LATERAL jsonb_populate_record(p, jsonb_build_object('image_hash', '$hash',
+                'main_file_id', NULL, 'thumbnail_big', 'thumbnails_big/$hash.webp', 'rating', i.import)) AS n
              WHERE p.image_hash = md5('/data/there.jpg') || 7;
         INSERT INTO api_albumuser_photos (albumuser_id, photo_id) VALUES (1, '$hash');
         INSERT INTO api_face (photo_id, person_id, image, person_label_is_inferred,
                               person_label_probability, encoding)
-            VALUES ('$hash', 1, 'faces/${hash}_0.jpg', false, 1, '');";
+            VALUES ('$hash', 1, 'faces/${hash}_0.jpg', false, 1, currval('sample.import')::text);
+        INSERT INTO sample.imported VALUES ('$hash', currval('sample.import'));";
 }
 
 sub photo_files
@@ -148,15 +155,30 @@ sub come_up
 sub check
 {
     my @live = column('SELECT image_hash FROM api_photo WHERE thumbnail_big <> \'\'');
-    # More than one face: imported anew, and then the deletion of the first one undone as well.
+    # What each import wrote is whole or gone.
     my $half = sql("SELECT count(*) FROM api_photo AS p
                      WHERE thumbnail_big <> ''
-                       AND (NOT EXISTS (SELECT FROM api_albumuser_photos WHERE photo_id = image_hash)
-                            OR NOT EXISTS (SELECT FROM api_face WHERE photo_id = image_hash))");
+                       AND ((SELECT count(*) FROM api_albumuser_photos WHERE photo_id = image_hash) <> 1
+                            OR (SELECT count(*) FROM api_face
+                                 WHERE photo_id = image_hash AND encoding = rating::text) <> 1)");
+    # A photo that was imported anew has the face of another import if that import's deletion was undone
+    # as well, and never twice, nor is it in the archive too.
+    my $double = sql("SELECT (SELECT count(*) FROM (SELECT FROM api_face WHERE encoding <> '' GROUP BY encoding
+                                                    HAVING count(*) > 1) AS twice)
+                           + (SELECT count(*) FROM api_face AS f
+                               WHERE encoding <> '' AND NOT EXISTS (SELECT FROM sample.imported AS i
+                                      WHERE i.hash = f.photo_id AND i.import::text = f.encoding))
+                           + (SELECT count(*) FROM missing_photos.archived_rows AS a
+                               CROSS JOIN generate_subscripts(a.row_values, 1) AS n
+                                JOIN api_face AS f
+                                  ON f.encoding = a.row_values[n][array_position(a.columns, 'encoding')]
+                               WHERE a.action = 'delete' AND a.table_name = 'api_face')");
     my @bare = grep { !-e thumbnail($_) || !-e crop($_) } @live;
     note("live without its thumbnail: $_") for @bare;
     $violations{thumbnail} += @bare;
     $violations{half} += $half;
+    $violations{double} += $double;
+    $several += sql('SELECT count(*) FROM (SELECT FROM api_face GROUP BY photo_id HAVING count(*) > 1) AS s');
     $violations{orphan} += sql(q(SELECT count(*) FROM missing_photos.deletion WHERE state <> 'queued'))
         + (() = glob "$media/*/.missing_photos-*");
     return scalar @bare;
@@ -169,6 +191,7 @@ sub campaign
     my %killed;
 
     %violations = map { $_ => 0 } keys %violations;
+    $several = 0;
     for my $round (1 .. $rounds)
     {
         my $act = $acts[$round % @acts];
@@ -195,9 +218,11 @@ sub campaign
     }
     sql('SET missing_photos.undo_retention = 0; CALL missing_photos.drain_deletions()');
     check();
-    note(join ', ', map { "$killed{$_} of $_" } sort keys %killed);
+    note(join ', ', (map { "$killed{$_} of $_" } sort keys %killed),
+        "$several times a photo was seen with faces of several imports");
     is($violations{thumbnail}, 0, "kill -9 of the $what: never a live row without its thumbnail");
     is($violations{half}, 0, "kill -9 of the $what: never a photo half deleted");
+    is($violations{double}, 0, "kill -9 of the $what: never a face doubled, or on another photo");
     is($violations{orphan}, 0, "kill -9 of the $what: never an orphan that stays");
     is(sql('SELECT count(*) FROM missing_photos.deletion'), 0, "kill -9 of the $what: the queue is empty in the end");
     my %live = map { $_ => 1 } column('SELECT image_hash FROM api_photo');

@@ -50,7 +50,15 @@ sub reference_choice
 }
 
 sub expected_sql { return removal_sql(@_[0, 1], right_choice($_[0])); }
-sub reference_sql { return removal_sql(@_[0, 1], reference_choice($_[0])); }
+
+# With one of the reference's predicates, the other one right.
+sub reference_sql
+{
+    my ($owner, $key, $which) = @_;
+    my ($photos, $files) = right_choice($owner);
+    my ($their_photos, $their_files) = reference_choice($owner);
+    return removal_sql($owner, $key, $which eq 'photos' ? ($their_photos, $files) : ($photos, $their_files));
+}
 
 sub removal_sql
 {
