@@ -13,6 +13,7 @@ SQL_INTERNAL = \
 	sql/internal/undo.sql \
 	sql/internal/moves.sql \
 	sql/internal/relink.sql \
+	sql/internal/relink_stage.sql \
 	sql/internal/relink_match.sql \
 	sql/internal/relink_content.sql \
 	sql/internal/contents.sql \

@@ -70,9 +70,80 @@ argument_losses(Arguments *a, const char *owner, const Columns *moves)
 	}
 }
 
+/* The rows of moves in the order of their files and photos, to find them again. */
+typedef struct MoveKey
+{
+	const char *file;
+	const char *photo;
+	int			row;
+	bool		moved;			/* the file, told of the first of its rows */
+} MoveKey;
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const MoveKey *one = a;
+	const MoveKey *two = b;
+	int			order = strcmp(one->file, two->file);
+
+	return order != 0 ? order : strcmp(one->photo, two->photo);
+}
+
+static const char *
+key_text(const Columns *moves, int column, int row)
+{
+	const char *text = columns_cstring(moves, column, row);
+
+	return text == NULL ? "" : text;
+}
+
+static MoveKey *
+sorted_keys(const Columns *moves)
+{
+	MoveKey    *keys = MemoryContextAllocHuge(CurrentMemoryContext,
+											  (Size) (moves->n_rows + 1) * sizeof(MoveKey));
+
+	for (int i = 0; i < moves->n_rows; i++)
+		keys[i] = (MoveKey) {key_text(moves, MOVE_FILE, i), key_text(moves, MOVE_PHOTO, i), i, false};
+	qsort(keys, moves->n_rows, sizeof(MoveKey), compare_keys);
+	return keys;
+}
+
+/* The first key that isn't before this one. */
+static MoveKey *
+find_key(MoveKey *keys, int n, const MoveKey *wanted)
+{
+	int			low = 0;
+
+	while (n > 0)
+	{
+		int			half = n / 2;
+
+		if (compare_keys(&keys[low + half], wanted) < 0)
+		{
+			low += half + 1;
+			n -= half + 1;
+		}
+		else
+			n = half;
+	}
+	return &keys[low];
+}
+
+/* Counts a file once, however many photos it has. */
+static void
+count_file(Changes *changes, MoveKey *keys, int n, const char *file)
+{
+	MoveKey    *first = find_key(keys, n, &(MoveKey) {.file = file, .photo = ""});
+
+	if (!first->moved)
+		changes->restored++;
+	first->moved = true;
+}
+
 enum
 {
-	R_ROW = 1, R_FILE, R_MOVED, R_BUSY
+	R_PHOTO = 1, R_FILE, R_MOVED
 };
 
 /* One statement for all; sorts its rows into what was moved and what is to be tried again. */
@@ -80,31 +151,28 @@ static void
 move(Changes *changes, const Columns *moves, Columns *moved, Columns *again)
 {
 	Arguments	a = {0};
-	char	   *last_file = NULL;
+	MoveKey    *keys = sorted_keys(moves);
 
 	argument_text(&a, changes->owner);
 	for (int i = MOVE_PHOTO; i <= MOVE_TO; i++)
 		argument_datum(&a, TEXTARRAYOID, columns_array(moves, i));
 	argument_losses(&a, changes->owner, moves);
 	argument_datum(&a, BOOLARRAYOID, columns_array(moves, MOVE_PATH_ONLY));
-	call_as_caller("SELECT DISTINCT ON (m.file, m.photo) j.ordinal, m.file, m.moved, m.busy"
+	call_as_caller("SELECT m.photo, m.file, m.moved"
 				   "  FROM missing_photos.library_move($1, $2, $3, $4, $5, $6, $7, $8) AS m"
-				   "  JOIN ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3))"
-				   "       WITH ORDINALITY AS j (photo, file, ordinal)"
-				   "    ON j.photo OPERATOR(pg_catalog.=) m.photo"
-				   "   AND j.file OPERATOR(pg_catalog.=) m.file"
-				   " WHERE m.moved OR m.busy"
-				   " ORDER BY m.file, m.photo, j.ordinal", &a);
+				   " WHERE m.moved OR m.busy", &a);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		char	   *file = result_text(i, R_FILE);
+		MoveKey		wanted = {.file = result_text(i, R_FILE), .photo = result_text(i, R_PHOTO)};
+		MoveKey    *key = find_key(keys, moves->n_rows, &wanted);
 
-		copy_row(result_bool(i, R_MOVED) ? moved : again, moves, result_int8(i, R_ROW) - 1);
-		if (result_bool(i, R_MOVED) && (last_file == NULL || strcmp(file, last_file) != 0))
-			changes->restored++;
+		if (key == keys + moves->n_rows || compare_keys(key, &wanted) != 0)
+			elog(ERROR, "the library moved a file that wasn't to be moved");
+		copy_row(result_bool(i, R_MOVED) ? moved : again, moves, key->row);
 		if (result_bool(i, R_MOVED))
-			last_file = file;
+			count_file(changes, keys, moves->n_rows, wanted.file);
 	}
+	pfree(keys);
 }
 
 /* What the files look like at their new places, where somebody saw them there. */

@@ -48,6 +48,13 @@ run_while_more(Relink *relink, RelinkStep step)
 }
 
 static void
+run_apply(Relink *relink)
+{
+	relink_rewind(relink);
+	run_while_more(relink, relink_apply);
+}
+
+static void
 run_stage(Relink *relink)
 {
 	run(relink, relink_begin);
@@ -66,7 +73,7 @@ run_folders(Relink *relink)
 		return;
 	run(relink, relink_read_batch);
 	run(relink, relink_match_folders);
-	run_while_more(relink, relink_apply);
+	run_apply(relink);
 }
 
 static void
@@ -77,13 +84,13 @@ run_contents(Relink *relink)
 	{
 		run(relink, relink_read_batch);
 		run(relink, relink_match_batch);
-		run_while_more(relink, relink_apply);
+		run_apply(relink);
 	}
 	run(relink, relink_plan_unsized);
 	while (++relink->batch <= relink->batches)
 		run(relink, relink_read_batch);
 	run(relink, relink_match_unsized);
-	run_while_more(relink, relink_apply);
+	run_apply(relink);
 }
 
 /* Rows whose very file isn't found: now their contents count. */
@@ -95,7 +102,7 @@ run_rest(Relink *relink)
 	run_folders(relink);
 	run_contents(relink);
 	run(relink, relink_match_times);
-	run_while_more(relink, relink_apply);
+	run_apply(relink);
 }
 
 void
@@ -108,7 +115,7 @@ relink_run(OwnerScan *scan)
 		return;
 	run_stage(relink);
 	run(relink, relink_match_identities);
-	run_while_more(relink, relink_apply);
+	run_apply(relink);
 	run(relink, relink_look_for_rest);
 	if (scan->more)
 		run_rest(relink);

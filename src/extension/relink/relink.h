@@ -7,14 +7,15 @@
  * strict to costly.  What fits one to one is moved, a batch at a time, after a last look at both
  * places; what fits otherwise is kept for a person.
  *
- * relink_missing.c has the verbs, relink.c the order of things; relink_stage.c sets aside and calls the
- * rules, relink_read.c reads contents, relink_apply.c moves.
+ * relink_missing.c has the verbs, relink.c the order of things; relink_stage.c sets aside, relink_rules.c
+ * calls the rules, relink_read.c reads contents, relink_apply.c moves.
  */
 #ifndef MISSING_PHOTOS_RELINK_H
 #define MISSING_PHOTOS_RELINK_H
 
 #include "discovery.h"
 #include "scan.h"
+#include "sql_calls.h"
 
 typedef struct Relink
 {
@@ -25,7 +26,8 @@ typedef struct Relink
 	char	   *last;			/* how far a step that takes part of its work is */
 	int			batch;			/* of contents to be read */
 	int			batches;
-	int64		to_read;
+	bool		chained;		/* first those that exchange their paths are moved */
+	int			after;			/* then the others, so far up to this number */
 	/* What relink_result tells. */
 	int64		files_seen;
 	int64		candidates;
@@ -65,7 +67,12 @@ extern void relink_read_batch(Relink *relink);
 extern void relink_match_batch(Relink *relink);
 extern void relink_match_unsized(Relink *relink);
 extern void relink_match_times(Relink *relink);
-extern void relink_apply(Relink *relink);	/* more */
+extern void relink_apply(Relink *relink);	/* more; from the first on after relink_rewind */
+extern void relink_rewind(Relink *relink);
 extern void relink_end(Relink *relink);
+
+/* The job's id as an argument; and a call of a function that has no other. */
+extern void relink_argument_job(Arguments *a, const Relink *relink);
+extern void relink_call(Relink *relink, const char *sql);
 
 #endif							/* MISSING_PHOTOS_RELINK_H */

@@ -115,22 +115,32 @@ relink_good_moves(const Move *moves, int n)
 	return good;
 }
 
-/* The moves to be made next: those that exchange their paths, or others. */
+void
+relink_rewind(Relink *relink)
+{
+	relink->chained = claims_any_displaced(relink->scan->claims);
+	relink->after = PG_INT32_MIN;
+}
+
+/* Takes the moves to be made next: those that exchange their paths, or others. */
 static Move *
-load_moves(Relink *relink, bool chained, int *n)
+take_moves(Relink *relink, bool chained, int *n)
 {
 	Arguments	a = {0};
 	Move	   *moves;
 
-	argument_datum(&a, UUIDOID, relink->scan->job.id);
+	relink_argument_job(&a, relink);
 	argument_bool(&a, chained);
+	argument_int4(&a, relink->after);
 	argument_int4(&a, relink->scan->batch_size);
 	call_as_owner("SELECT photo, file, old_path, new_path, displaced, old_inode, old_size,"
-				  "       old_mtime_ns, fsid, inode, size, mtime_ns, ctime_ns"
-				  "  FROM missing_photos.relink_next($1, $2, $3)", &a);
+				  "       old_mtime_ns, fsid, inode, size, mtime_ns, ctime_ns, algorithm, digest,"
+				  "       ends, number::int8"
+				  "  FROM missing_photos.relink_take($1, $2, $3, $4)", &a);
 	*n = SPI_processed;
 	moves = MemoryContextAllocHuge(CurrentMemoryContext, (Size) (*n + 1) * sizeof(Move));
 	for (int i = 0; i < *n; i++)
+	{
 		moves[i] = (Move) {
 			.photo = result_text(i, 1), .file = result_text(i, 2), .old_path = result_text(i, 3),
 			.new_path = result_text(i, 4), .displaced = result_bool(i, 5),
@@ -138,8 +148,51 @@ load_moves(Relink *relink, bool chained, int *n)
 			.mtime_ns = result_int8(i, 8)},
 			.identity = {.fsid = result_int8(i, 9), .inode = result_int8(i, 10),
 			.size = result_int8(i, 11), .mtime_ns = result_int8(i, 12),
-			.ctime_ns = result_int8(i, 13)}};
+			.ctime_ns = result_int8(i, 13)},
+			.algorithm = result_text(i, 14), .digest = result_text(i, 15), .ends = result_text(i, 16)};
+		if (!chained)
+			relink->after = Max(relink->after, (int) result_int8(i, 17));
+	}
 	return moves;
+}
+
+static bool
+was_moved(const Relink *relink, const Move *move)
+{
+	FileRow		row = {.file = move->file, .file_length = strlen(move->file)};
+
+	return relinked_has_file(relink->scan->relinked, &row);
+}
+
+enum
+{
+	C_FILE, C_SIZE, C_MTIME, C_ALGORITHM, C_DIGEST, C_ENDS, C_COLUMNS
+};
+
+/* What was read of files that were moved is known of them from now on. */
+static void
+note_contents(const Relink *relink, const Move *moves, int n)
+{
+	static const Oid types[C_COLUMNS] = {TEXTOID, INT8OID, INT8OID, TEXTOID, TEXTOID, TEXTOID};
+	Columns    *known = columns_make(CurrentMemoryContext, C_COLUMNS, types);
+	Arguments	a = {0};
+
+	for (int i = 0; i < n; i++)
+	{
+		if (moves[i].digest == NULL || !was_moved(relink, &moves[i]))
+			continue;
+		columns_add_row(known);
+		columns_set_cstring(known, C_FILE, moves[i].file);
+		columns_set_int8(known, C_SIZE, moves[i].identity.size);
+		columns_set_int8(known, C_MTIME, moves[i].identity.mtime_ns);
+		columns_set_cstring(known, C_ALGORITHM, moves[i].algorithm);
+		columns_set_cstring(known, C_DIGEST, moves[i].digest);
+		columns_set_cstring(known, C_ENDS, moves[i].ends);
+	}
+	if (known->n_rows == 0)
+		return;
+	argument_columns(&a, known);
+	call_as_owner("SELECT missing_photos.relink_note_contents($1, $2, $3, $4, $5, $6)", &a);
 }
 
 static void
@@ -149,11 +202,10 @@ note_moved(Relink *relink, const Columns *moved)
 
 	if (moved->n_rows == 0)
 		return;
-	argument_datum(&a, UUIDOID, relink->scan->job.id);
 	argument_text(&a, relink->scan->job.owner);
 	argument_datum(&a, TEXTARRAYOID, columns_array(moved, MOVE_FILE));
 	argument_datum(&a, TEXTARRAYOID, columns_array(moved, MOVE_TO));
-	call_as_owner("SELECT missing_photos.relink_note_moved($1, $2, $3, $4)", &a);
+	call_as_owner("SELECT missing_photos.forget_candidates($1, $2, $3)", &a);
 	for (int i = 0; i < moved->n_rows; i++)
 		if (relinked_add(relink->scan->relinked, columns_cstring(moved, MOVE_PHOTO, i),
 						 columns_cstring(moved, MOVE_FILE, i)))
@@ -167,8 +219,8 @@ note_moved(Relink *relink, const Columns *moved)
 static void
 put_off(Relink *relink, const Columns *wanted, const Move *moves, int n)
 {
-	static const Oid types[1] = {TEXTOID};
-	Columns    *files = columns_make(CurrentMemoryContext, 1, types);
+	static const Oid types[4] = {TEXTOID, TEXTOID, TEXTOID, TEXTOID};
+	Columns    *left = columns_make(CurrentMemoryContext, 4, types);
 	Arguments	a = {0};
 	Arguments	p = {0};
 	Datum		claimed;
@@ -178,18 +230,37 @@ put_off(Relink *relink, const Columns *wanted, const Move *moves, int n)
 	call_as_caller("SELECT pg_catalog.array_agg(c.path) FROM missing_photos.library_claimed($1) AS c",
 				   &a);
 	claimed = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull)
+		return;
 	for (int i = 0; i < n; i++)
 	{
-		columns_add_row(files);
-		columns_set_cstring(files, 0, moves[i].file);
+		const char *values[] = {moves[i].file, moves[i].photo, moves[i].old_path, moves[i].new_path};
+
+		if (was_moved(relink, &moves[i]))
+			continue;
+		columns_add_row(left);
+		for (int column = 0; column < 4; column++)
+			columns_set_cstring(left, column, values[column]);
 	}
-	argument_datum(&p, UUIDOID, relink->scan->job.id);
-	argument_columns(&p, files);
-	argument_datum(&p, TEXTARRAYOID,
-				   isnull ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(claimed)));
-	if (isnull)
-		p.nulls[p.n - 1] = 'n';
-	call_as_owner("SELECT missing_photos.relink_put_off($1, $2, $3)", &p);
+	relink_argument_job(&p, relink);
+	argument_columns(&p, left);
+	argument_datum(&p, TEXTARRAYOID, PointerGetDatum(PG_DETOAST_DATUM_COPY(claimed)));
+	call_as_owner("SELECT missing_photos.relink_put_off($1, $2, $3, $4, $5, $6)", &p);
+}
+
+static Move *
+take_next_moves(Relink *relink, int *n)
+{
+	Move	   *moves;
+
+	if (relink->chained)
+	{
+		relink->chained = false;
+		moves = take_moves(relink, true, n);
+		if (*n > 0)
+			return moves;
+	}
+	return take_moves(relink, false, n);
 }
 
 void
@@ -200,16 +271,13 @@ relink_apply(Relink *relink)
 	Columns    *wanted;
 	Columns    *moved;
 	Move	   *moves;
-	int			n = 0;
+	int			n;
 
 	job_new_round(&scan->job);
 	scan->more = false;
 	if (scan->dry_run)
 		return;
-	if (claims_any_displaced(scan->claims))
-		moves = load_moves(relink, true, &n);
-	if (n == 0)
-		moves = load_moves(relink, false, &n);
+	moves = take_next_moves(relink, &n);
 	scan->more = n > 0;
 	if (n == 0)
 		return;
@@ -218,6 +286,7 @@ relink_apply(Relink *relink)
 	moved = moves_columns(CurrentMemoryContext);
 	moves_apply(&changes, wanted, moved);
 	note_moved(relink, moved);
+	note_contents(relink, moves, n);
 	if (moved->n_rows < n)
 		put_off(relink, wanted, moves, n);
 	scan->changes.busy += changes.busy;

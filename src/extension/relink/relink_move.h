@@ -14,6 +14,9 @@ typedef struct Move
 	bool		displaced;		/* another file may lie at the old path */
 	MpIdentity	old_identity;	/* what is known of the file, without file system and ctime */
 	MpIdentity	identity;		/* of the file at the new path, when it was found */
+	const char *algorithm;		/* of what was read of it there; NULL: nothing was */
+	const char *digest;
+	const char *ends;
 	bool		good;			/* said by relink_look_at_places */
 } Move;
 

@@ -7,7 +7,6 @@
 
 #include "digest.h"
 #include "relink.h"
-#include "sql_calls.h"
 
 #define ROUNDS 2				/* the ends, and then the whole of those whose ends fit */
 
@@ -33,22 +32,13 @@ enum
 	D_NUMBER, D_ALGORITHM, D_WHOLE, D_ENDS, D_COLUMNS
 };
 
-static int32
-result_int4(uint64 row, int column)
-{
-	bool		isnull;
-
-	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column,
-									   &isnull));
-}
-
 static void
 load_wanted(Reading *reading, int row)
 {
 	Wanted	   *wanted = &reading->wanted[row];
 	char	   *path = result_text(row, 2);
 
-	wanted->number = result_int4(row, 1);
+	wanted->number = result_int8(row, 1);
 	wanted->identity.inode = result_int8(row, 5);
 	wanted->identity.size = result_int8(row, 6);
 	wanted->identity.mtime_ns = result_int8(row, 7);
@@ -64,9 +54,9 @@ load(Reading *reading)
 	Arguments	a = {0};
 	Size		most;
 
-	argument_datum(&a, UUIDOID, relink->scan->job.id);
+	relink_argument_job(&a, relink);
 	argument_int4(&a, relink->batch);
-	call_as_owner("SELECT r.number, r.path, r.algorithm, r.ends_only, r.inode, r.size, r.mtime_ns"
+	call_as_owner("SELECT r.number::int8, r.path, r.algorithm, r.ends_only, r.inode, r.size, r.mtime_ns"
 				  "  FROM missing_photos.relink_to_read($1, $2) AS r", &a);
 	reading->n = SPI_processed;
 	most = (Size) reading->n + 1;
@@ -137,8 +127,9 @@ relink_read_batch(Relink *relink)
 		digest_files(relink->scan->roots, reading.files, reading.n);
 		for (int i = 0; i < reading.n; i++)
 			take_digest(&reading, i);
-		argument_datum(&a, UUIDOID, relink->scan->job.id);
+		relink_argument_job(&a, relink);
+		argument_int4(&a, relink->batch);
 		argument_columns(&a, reading.digests);
-		call_as_owner("SELECT missing_photos.relink_note_digests($1, $2, $3, $4, $5)", &a);
+		call_as_owner("SELECT missing_photos.relink_note_digests($1, $2, $3, $4, $5, $6)", &a);
 	}
 }

@@ -1,4 +1,4 @@
-/* relink_stage.c: setting aside what is to be matched, and the rules' order; see relink.h. */
+/* relink_stage.c: setting aside what is to be matched; see relink.h. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
@@ -9,11 +9,8 @@
 
 #include "library.h"
 #include "relink.h"
-#include "sql_calls.h"
 
 #define PATHS_AT_ONCE 100000	/* asked whether anybody has them: each time may read a whole table */
-#define BATCH_FILES 4000		/* read between two commits, and no more than so many bytes */
-#define BATCH_BYTES (INT64CONST(2) * 1024 * 1024 * 1024)
 
 enum
 {
@@ -44,47 +41,10 @@ relink_prepare(OwnerScan *scan, const char *under, bool dry_run)
 	MemoryContextSwitchTo(old);
 }
 
-const char *
-relink_counts(const Relink *relink)
-{
-	return psprintf("\"files_seen\": " INT64_FORMAT ", \"candidates\": " INT64_FORMAT
-					", \"relinked\": " INT64_FORMAT ", \"ambiguous\": " INT64_FORMAT
-					", \"hashed_files\": " INT64_FORMAT ", \"hashed_bytes\": " INT64_FORMAT
-					", \"not_looked_at\": " INT64_FORMAT,
-					relink->files_seen, relink->candidates, relink->relinked, relink->ambiguous,
-					relink->hashed_files, relink->hashed_bytes,
-					relink->discovery == NULL ? 0 : discovery_counts(relink->discovery)->unread);
-}
-
 void
-relink_count_on(Relink *relink, const char *counted)
-{
-	Arguments	a = {0};
-
-	argument_text(&a, counted);
-	call_as_owner("SELECT COALESCE(($1::jsonb ->> 'relinked')::bigint, 0),"
-				  "       COALESCE(($1::jsonb ->> 'hashed_files')::bigint, 0),"
-				  "       COALESCE(($1::jsonb ->> 'hashed_bytes')::bigint, 0)", &a);
-	relink->relinked = result_int8(0, 1);
-	relink->hashed_files = result_int8(0, 2);
-	relink->hashed_bytes = result_int8(0, 3);
-}
-
-static void
-argument_job(Arguments *a, const Relink *relink)
+relink_argument_job(Arguments *a, const Relink *relink)
 {
 	argument_datum(a, UUIDOID, relink->scan->job.id);
-}
-
-/* Calls a function of one argument, the job's id. */
-static void
-call_for_job(Relink *relink, const char *sql)
-{
-	Arguments	a = {0};
-
-	job_new_round(&relink->scan->job);
-	argument_job(&a, relink);
-	call_as_owner(sql, &a);
 }
 
 /* Adds a file that the walk found, unless it is where its row says. */
@@ -155,7 +115,7 @@ relink_begin(Relink *relink)
 {
 	OwnerScan  *scan = relink->scan;
 
-	call_for_job(relink, "SELECT missing_photos.relink_clear($1)");
+	relink_call(relink, "SELECT missing_photos.relink_clear($1)");
 	claims_load_known(relink->scan->claims);
 	relink->discovery = discovery_make(scan->job.context, scan->roots, take_file, relink);
 	if (relink->scan->under == NULL)
@@ -176,7 +136,7 @@ relink_walk(Relink *relink)
 	relink->scan->more = discovery_walk(relink->discovery, relink->scan->batch_size);
 	if (relink->files->n_rows == 0)
 		return;
-	argument_job(&a, relink);
+	relink_argument_job(&a, relink);
 	argument_columns(&a, relink->files);
 	call_as_owner("SELECT missing_photos.relink_add_files($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 				  &a);
@@ -207,7 +167,7 @@ set_rows_aside(Relink *relink, const Columns *rows, bool displaced)
 
 	if (rows->n_rows == 0)
 		return;
-	argument_job(&a, relink);
+	relink_argument_job(&a, relink);
 	argument_bool(&a, displaced);
 	argument_columns(&a, rows);
 	call_as_owner("SELECT missing_photos.relink_add_rows($1, $2, $3, $4, $5)", &a);
@@ -281,12 +241,12 @@ relink_ask_content(Relink *relink)
 	bool		isnull;
 
 	job_new_round(&scan->job);
-	argument_job(&a, relink);
+	relink_argument_job(&a, relink);
 	argument_text(&a, relink->last == NULL ? "" : relink->last);
 	argument_int4(&a, scan->batch_size);
 	call_as_owner("SELECT array_agg(n.file), max(n.file)"
 				  "  FROM (SELECT r.file FROM missing_photos.relink_row AS r"
-				  "         WHERE r.job_id = $1 AND r.file > $2 AND r.place IS NULL"
+				  "         WHERE r.job_id = $1 AND r.file > $2"
 				  "         ORDER BY 1 LIMIT $3) AS n", &a);
 	relink->last = result_text(0, 2);
 	scan->more = relink->last != NULL;
@@ -308,7 +268,7 @@ relink_ask_content(Relink *relink)
 		columns_set_int8(known, 3, result_int8(i, 4));
 	}
 	memset(&a, 0, sizeof(a));
-	argument_job(&a, relink);
+	relink_argument_job(&a, relink);
 	argument_columns(&a, known);
 	call_as_owner("SELECT missing_photos.relink_add_content($1, $2, $3, $4, $5)", &a);
 }
@@ -325,7 +285,7 @@ relink_ask_claims(Relink *relink)
 	int64		last;
 
 	job_new_round(&scan->job);
-	argument_job(&a, relink);
+	relink_argument_job(&a, relink);
 	argument_int4(&a, relink->batch);
 	argument_int4(&a, PATHS_AT_ONCE);
 	call_as_owner("SELECT array_agg(n.path), max(n.number)::int8"
@@ -343,148 +303,11 @@ relink_ask_claims(Relink *relink)
 																	   &isnull))));
 	call_as_caller("SELECT pg_catalog.array_agg(c.path) FROM missing_photos.library_claimed($1) AS c",
 				   &c);
-	argument_job(&d, relink);
+	relink_argument_job(&d, relink);
 	argument_datum(&d, TEXTARRAYOID, SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
 												   &isnull));
 	if (isnull)
 		return;
 	d.values[1] = PointerGetDatum(PG_DETOAST_DATUM_COPY(d.values[1]));
 	call_as_owner("SELECT missing_photos.relink_drop_claimed($1, $2)", &d);
-}
-
-void
-relink_settle(Relink *relink)
-{
-	call_for_job(relink, "SELECT missing_photos.relink_settle($1)");
-}
-
-void
-relink_match_identities(Relink *relink)
-{
-	call_for_job(relink, "SELECT missing_photos.relink_count_files($1)");
-	relink->candidates = result_int8(0, 1);
-	call_for_job(relink, "SELECT missing_photos.relink_by_identity($1)");
-}
-
-void
-relink_look_for_rest(Relink *relink)
-{
-	call_for_job(relink, "SELECT EXISTS (SELECT FROM missing_photos.relink_row AS r"
-				 " WHERE r.job_id = $1 AND r.place IS NULL AND NOT r.ambiguous)");
-	relink->scan->more = result_bool(0, 1);
-}
-
-void
-relink_guess_folders(Relink *relink)
-{
-	call_for_job(relink, "SELECT missing_photos.relink_guess_folders($1)");
-	relink->scan->more = result_int8(0, 1) > 0;
-	relink->batch = 0;
-}
-
-void
-relink_match_folders(Relink *relink)
-{
-	call_for_job(relink, "SELECT missing_photos.relink_by_folder($1)");
-}
-
-static void
-take_plan(Relink *relink)
-{
-	relink->batches = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
-												  &(bool) {false}));
-	relink->to_read = result_int8(0, 2);
-}
-
-void
-relink_plan_contents(Relink *relink)
-{
-	Arguments	a = {0};
-
-	job_new_round(&relink->scan->job);
-	argument_job(&a, relink);
-	argument_int8(&a, BATCH_FILES);
-	argument_int8(&a, BATCH_BYTES);
-	call_as_owner("SELECT p.batches, p.files"
-				  "  FROM missing_photos.relink_plan_content($1, $2, $3) AS p", &a);
-	take_plan(relink);
-}
-
-void
-relink_plan_unsized(Relink *relink)
-{
-	Arguments	a = {0};
-
-	job_new_round(&relink->scan->job);
-	argument_job(&a, relink);
-	argument_int4(&a, relink->batches);
-	argument_int8(&a, BATCH_FILES);
-	call_as_owner("SELECT p.batches, p.files"
-				  "  FROM missing_photos.relink_plan_unsized($1, $2, $3) AS p", &a);
-	relink->batch = relink->batches;
-	take_plan(relink);
-}
-
-void
-relink_match_batch(Relink *relink)
-{
-	Arguments	a = {0};
-
-	job_new_round(&relink->scan->job);
-	argument_job(&a, relink);
-	argument_int4(&a, relink->batch);
-	call_as_owner("SELECT missing_photos.relink_by_content($1, $2)", &a);
-}
-
-void
-relink_match_unsized(Relink *relink)
-{
-	call_for_job(relink, "SELECT missing_photos.relink_by_content_alone($1)");
-}
-
-void
-relink_match_times(Relink *relink)
-{
-	call_for_job(relink, "SELECT missing_photos.relink_by_time($1)");
-}
-
-/* What wasn't looked at, in words. */
-static void
-tell_unread(const Relink *relink)
-{
-	const DiscoveryCounts *counts = discovery_counts(relink->discovery);
-
-	if (counts->unread > 0)
-		ereport(NOTICE,
-				(errmsg(INT64_FORMAT " folders or files were not looked at, the first of them \"%s\": %s",
-						counts->unread, counts->unread_path, counts->unread_reason),
-				 errdetail("Files that moved there are not found until it can be read.")));
-	if (counts->unreadable > 0)
-		ereport(NOTICE,
-				(errmsg(INT64_FORMAT " file names can't be held in the database's encoding",
-						counts->unreadable)));
-}
-
-void
-relink_end(Relink *relink)
-{
-	Arguments	a = {0};
-
-	job_new_round(&relink->scan->job);
-	argument_job(&a, relink);
-	argument_text(&a, relink->scan->job.owner);
-	if (claims_any_displaced(relink->scan->claims))
-		call_as_owner("SELECT missing_photos.relink_learn($1, $2)", &a);
-	argument_bool(&a, relink->scan->dry_run);
-	call_as_owner("SELECT missing_photos.relink_keep_candidates($1, $2, $3)", &a);
-	relink->ambiguous = result_int8(0, 1);
-	if (relink->scan->dry_run)
-	{
-		call_for_job(relink, "SELECT count(*) FROM missing_photos.relink_row AS r"
-					 " WHERE r.job_id = $1 AND r.place IS NOT NULL");
-		relink->relinked = result_int8(0, 1);
-	}
-	call_for_job(relink, "SELECT missing_photos.relink_clear($1)");
-	if (relink->discovery != NULL)
-		tell_unread(relink);
 }
