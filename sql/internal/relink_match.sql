@@ -91,6 +91,7 @@ AS $$
 		 CROSS JOIN LATERAL (SELECT k.* FROM missing_photos.relink_file AS k
 		                      WHERE k.ctid = c.file_at OFFSET 0) AS f
 		 WHERE c.sure
+		 ORDER BY f.number
 	), of_rows AS (
 		DELETE FROM missing_photos.relink_row AS r
 		 WHERE r.ctid = ANY (ARRAY(SELECT c.row_at FROM counted AS c WHERE c.sure))

@@ -78,6 +78,9 @@ DECLARE
 	patience pg_catalog.text := pg_catalog.current_setting('lock_timeout');
 	collided pg_catalog.bool := false;
 BEGIN
+	WITH found AS MATERIALIZED (
+		SELECT l.* FROM missing_photos.library_lock($1, $2, $3) AS l
+	)
 	SELECT pg_catalog.array_agg(k.photo), pg_catalog.array_agg(k.file),
 	       pg_catalog.array_agg(k.path), pg_catalog.array_agg(k.target),
 	       pg_catalog.array_agg(k.was_main), pg_catalog.array_agg(k.main_after),
@@ -89,10 +92,10 @@ BEGIN
 	  FROM (SELECT j.photo, j.file, j.path, j.main, COALESCE(w.main, false) AS was_main,
 	               w.main_after, NOT COALESCE(w.path_only, false) AS found,
 	               COALESCE(j.flagged, true) OR NOT j.linked AS lacking,
-	               NOT pg_catalog.bool_and(j.locked) OVER (PARTITION BY j.file) AS held,
+	               j.file {=} ANY (SELECT h.file FROM found AS h WHERE NOT h.locked) AS held,
 	               CASE WHEN COALESCE(w.old_path {=} j.path, w.old_path IS NULL AND j.path IS NULL)
 	                    THEN w.new_path END AS target
-	          FROM missing_photos.library_lock($1, $2, $3) AS j
+	          FROM found AS j
 	          JOIN ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6),
 	                          pg_catalog.unnest($7), pg_catalog.unnest($8))
 	               WITH ORDINALITY AS w(old_path, new_path, main, main_after, path_only, ordinal)

@@ -395,12 +395,12 @@ sub left_out
         remove_file($library, "/data/2/marked/$marker");
         move($library, '/data/2/marked/below/a.jpg', $path);
     }
-    move($library, $path, '/data/2/work/a.jpg');
-    is($library->sql("SET missing_photos.exclude = 'work';
+    move($library, $path, '/data/2/trips/a.jpg');
+    is($library->sql("SET missing_photos.exclude = 'trips';
                       SELECT relinked FROM relink_missing(t.owner(2))"), '0', 'nor what the setting names');
-    is($library->sql("SET missing_photos.exclude = '2/wo*/*.jpg, nothing';
+    is($library->sql("SET missing_photos.exclude = '2/tr*/*.jpg, nothing';
                       SELECT relinked FROM relink_missing(t.owner(2))"), '0', 'also by its path');
-    move($library, '/data/2/work/a.jpg', '/data/2/.hidden/a.jpg');
+    move($library, '/data/2/trips/a.jpg', '/data/2/.hidden/a.jpg');
     is($library->sql("SET missing_photos.exclude = '';
                       SELECT relinked FROM relink_missing(t.owner(2))"), '1', 'all can be searched');
     move($library, '/data/2/.hidden/a.jpg', $path);

@@ -165,7 +165,7 @@ relink_end(Relink *relink)
 					" WHERE m.job_id = $1");
 		relink->relinked = result_int8(0, 1);
 	}
-	relink_call(relink, "SELECT missing_photos.relink_clear($1)");
+	relink_call(relink, "SELECT missing_photos.relink_clear($1, false)");
 	if (relink->discovery != NULL)
 		tell_unread(relink);
 }

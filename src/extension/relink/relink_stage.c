@@ -115,7 +115,7 @@ relink_begin(Relink *relink)
 {
 	OwnerScan  *scan = relink->scan;
 
-	relink_call(relink, "SELECT missing_photos.relink_clear($1)");
+	relink_call(relink, "SELECT missing_photos.relink_clear($1, true)");
 	claims_load_known(relink->scan->claims);
 	relink->discovery = discovery_make(scan->job.context, scan->roots, take_file, relink);
 	if (relink->scan->under == NULL)
