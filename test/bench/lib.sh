@@ -13,6 +13,7 @@ end_bench() {
     trap - EXIT
     close_session
     if declare -F unmount_far >/dev/null; then unmount_far; fi
+    if declare -F stop_hash_services >/dev/null; then stop_hash_services; fi
     test/tools/server stop "$server" immediate 2>/dev/null || true
     rm -rf "$data"
     exit $status

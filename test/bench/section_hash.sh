@@ -4,6 +4,8 @@
 # One processor against one: the probe with a single thread.  The ways that this processor has
 # (AVX-512, AVX2, OpenSSL's own code) are forced in turn by a service that knows one only
 # (test/unit/bench_hash.c).  A figure counts only if every hash was right.
+#
+# MISSING_PHOTOS_HASH       parts of it, of "10k 50m 3m single 10k-cold 50m-cold 3m-cold" (default: all)
 
 HASH_MB=${MISSING_PHOTOS_HASH_MB:-6000}    # of the 3 MB files; the others are a sixth of that
 
@@ -90,15 +92,19 @@ stop_hash_services() {
 
 take_turns_cold_files() { turns 1 "$ROUNDS" forget_hash_files "$@"; }
 
+# The root /hash is the folder of this kind of files.
+root_of_hashes() {
+    use_hash_way OpenSSL 0
+    ask "SELECT count(missing_photos.drop_root(app_path)) FROM missing_photos.roots WHERE app_path = '/hash'"
+    ask "SELECT missing_photos.add_root('/hash', '$data/hash/$hash_kind')"
+}
+
 # measure_hashes KIND SIZE FILES warm|cold
 measure_hashes() {
     local peers=(md5sum openssl python) ours=() name
     hash_kind=$1
     hash_files=$3
-    ask "SELECT CASE WHEN count(*) > 0 THEN missing_photos.drop_root('/hash') END
-           FROM missing_photos.roots WHERE app_path = '/hash'"
-    use_hash_way OpenSSL 0
-    ask "SELECT missing_photos.add_root('/hash', '$data/hash/$1')"
+    root_of_hashes
     seq "$3" >"$data/hash.list"
     for name in $hash_ways; do
         case $name in
@@ -151,10 +157,10 @@ time_hash_single() { use_hash_way "$best_way" 0 && ask "SELECT file_hash('/hash/
 time_hash_single_openssl() { run_command openssl dgst -md5 "$data/hash/single/1"; }
 
 measure_single_hash() {
+    wants_hash single || return 0
     make_hash_files single 500000000 1
     hash_kind=single
-    ask "SELECT missing_photos.drop_root('/hash')"
-    ask "SELECT missing_photos.add_root('/hash', '$data/hash/single')"
+    root_of_hashes
     take_turns hash_single hash_single_openssl
     heading 'MD5 of a single file of 500 MB, warm'
     row 'openssl dgst -md5' "${ms[hash_single_openssl]}" "${ms[hash_single_openssl]}"
@@ -163,24 +169,35 @@ measure_single_hash() {
         "$(awk -v ms="${ms[hash_single_openssl]}" 'BEGIN { print 1.05 * ms }')"
 }
 
+wants_hash() {
+    case " ${MISSING_PHOTOS_HASH:-10k 50m 3m single 10k-cold 50m-cold 3m-cold} " in
+        *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
+# measure_kind KIND SIZE FILES: they are made right before, so that they are in the page cache.
+measure_kind() {
+    if ! wants_hash "$1" && ! wants_hash "$1-cold"; then return 0; fi
+    make_hash_files "$@"
+    if wants_hash "$1"; then measure_hashes "$@" warm; fi
+    if wants_hash "$1" && [ "$1" = 3m ]; then hash_goals; fi
+    if wants_hash "$1-cold"; then measure_hashes "$@" cold; fi
+    rm -rf "$data/hash/$1"
+}
+
 section_hash() {
     make -s build/probe/plain/bench_hash
-    make_hash_files 10k 10000 $((HASH_MB * 100 / 6))
-    make_hash_files 3m 3000000 $((HASH_MB / 3))
-    make_hash_files 50m 50000000 $((HASH_MB / 300))
     psql_in postgres -c 'CREATE DATABASE hashes'
     psql_in hashes -c 'CREATE EXTENSION missing_photos'
     open_session hashes
     ask "LOAD 'missing_photos'"
+    mkdir -p "$data/hash"
     start_hash_services
-    measure_hashes 10k 10000 $((HASH_MB * 100 / 6)) warm
-    measure_hashes 50m 50000000 $((HASH_MB / 300)) warm
-    measure_hashes 3m 3000000 $((HASH_MB / 3)) warm
-    hash_goals
+    measure_kind 10k 10000 $((HASH_MB * 100 / 6))
+    measure_kind 50m 50000000 $((HASH_MB / 300))
+    measure_kind 3m 3000000 $((HASH_MB / 3))
     measure_single_hash
-    measure_hashes 10k 10000 $((HASH_MB * 100 / 6)) cold
-    measure_hashes 50m 50000000 $((HASH_MB / 300)) cold
-    measure_hashes 3m 3000000 $((HASH_MB / 3)) cold
     close_session
     stop_hash_services
     rm -rf "$data/hash"
