@@ -121,14 +121,14 @@ within_ends(MpContent *content, size_t size)
 	return size;
 }
 
+/* From the beginning each time: what the kernel keeps as one piece goes when all of it is behind. */
 static void
 drop_behind(MpContent *content)
 {
 	if (content->was_cold && content->part == MP_WHOLE &&
 		content->at - content->dropped >= DROP_BYTES)
 	{
-		posix_fadvise(content->fd, (off_t) content->dropped,
-					  (off_t) (content->at - content->dropped), POSIX_FADV_DONTNEED);
+		posix_fadvise(content->fd, 0, (off_t) content->at, POSIX_FADV_DONTNEED);
 		content->dropped = content->at;
 	}
 }

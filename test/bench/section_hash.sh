@@ -34,9 +34,14 @@ hash_all() {
         die "wrong hashes of the $hash_kind files: $rows"
 }
 
-# use_hash_way WAY THREADS: from now on the session's probe is the service that knows this way.
+# use_hash_way WAY THREADS: a session whose probe is the service that knows this way, connected
+# already.  A new one, since a connection keeps the number of threads that it began with.
 use_hash_way() {
-    ask "SET missing_photos.probe_socket = '$data/hash.$1'" && ask "SET missing_photos.probe_threads = $2"
+    open_session hashes
+    ask "LOAD 'missing_photos'"
+    ask "SET missing_photos.probe_socket = '$data/hash.$1'"
+    ask "SET missing_photos.probe_threads = $2"
+    ask "SELECT count(hash) FROM file_hashes('{/hash/1}')"
 }
 
 time_hash_avx512() { use_hash_way AVX-512 1 && hash_all; }
@@ -94,7 +99,9 @@ take_turns_cold_files() { turns 1 "$ROUNDS" forget_hash_files "$@"; }
 
 # The root /hash is the folder of this kind of files.
 root_of_hashes() {
-    use_hash_way OpenSSL 0
+    open_session hashes
+    ask "LOAD 'missing_photos'"
+    ask "SET missing_photos.probe_socket = '$data/hash.OpenSSL'"
     ask "SELECT count(missing_photos.drop_root(app_path)) FROM missing_photos.roots WHERE app_path = '/hash'"
     ask "SELECT missing_photos.add_root('/hash', '$data/hash/$hash_kind')"
 }
@@ -190,8 +197,6 @@ section_hash() {
     make -s build/probe/plain/bench_hash
     psql_in postgres -c 'CREATE DATABASE hashes'
     psql_in hashes -c 'CREATE EXTENSION missing_photos'
-    open_session hashes
-    ask "LOAD 'missing_photos'"
     mkdir -p "$data/hash"
     start_hash_services
     measure_kind 10k 10000 $((HASH_MB * 100 / 6))

@@ -5,12 +5,12 @@ use Digest::MD5 qw(md5_hex);
 use MissingPhotos::Privileged;
 use PostgreSQL::Test::Cluster;
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 use MissingPhotos::Faultfs;
 use MissingPhotos::Sample;
 use MissingPhotos::Session;
 
-use constant { FILES => 30, PATHS => 100_000 };
+use constant { FILES => 30, PATHS => 100_000, LARGE => 100, LARGE_BYTES => 1_000_000_000, LATE => 0.250 };
 
 MissingPhotos::Faultfs::need_faultfs();
 my $node = start_server('hashes');
@@ -27,6 +27,7 @@ one_fails('read');
 one_fails('open');
 one_changes();
 many_paths();
+large_files();
 $node->stop;
 done_testing();
 
@@ -122,4 +123,42 @@ sub many_paths
     cmp_ok($after[0] - $before[0], '<', 40, 'five times the paths take the backend little more memory');
     cmp_ok($after[1], '<', 64, 'and the probe stays small');
     $session->close;
+}
+
+# Files of 100 GB in all, holes but for their names: read as they are, whatever their length, in little
+# memory; and who cancels that needn't wait, nor does the processor go on with it.
+sub large_files
+{
+    for my $i (1 .. LARGE)
+    {
+        make_file("$base/more/large$i");
+        truncate("$base/more/large$i", LARGE_BYTES) or die $!;
+    }
+    my $session = MissingPhotos::Session->new($node, 'library');
+    $session->query("SELECT file_hash('/more/1')");
+    my $probe = (probe_of($session->pid))[1];
+    $session->send("SELECT count(*) FROM file_hashes(ARRAY(SELECT '/more/large' || i FROM generate_series(1, "
+            . LARGE . ') i))');
+    ok(wait_for(20, sub { cpu_seconds($probe) > 0.5 }), 'large files are read');
+    cmp_ok(megabytes_at_most($probe), '<', 64, 'in little memory');
+    my $asked = time;
+    $node->safe_psql('postgres', 'SELECT pg_cancel_backend(' . $session->pid . ')');
+    my (undef, $errors) = $session->wait;
+    my $late = time - $asked;
+    like($errors, qr/canceling statement due to user request/, 'reading them is cancelled');
+    cmp_ok($late, '<', LATE, sprintf('at once (%d ms)', $late * 1000));
+    ok(wait_for(LATE, sub { !is_alive($probe) }), 'and the probe has stopped');
+    is(($session->query("SELECT count(hash) FROM file_hashes('{/more/1,/more/2}')"))[0], '2',
+        'the session hashes again');
+    $session->close;
+    unlink map { "$base/more/large$_" } 1 .. LARGE;
+}
+
+# Of the processor's time, so far.
+sub cpu_seconds
+{
+    my ($pid) = @_;
+    open(my $stat, '<', "/proc/$pid/stat") or return 0;
+    my @fields = split ' ', <$stat> =~ s/.*\) //sr;
+    return ($fields[11] + $fields[12]) / 100;
 }

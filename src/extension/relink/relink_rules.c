@@ -5,7 +5,7 @@
 #include "sql_calls.h"
 
 #define BATCH_FILES 4000		/* read between two commits, and no more than so many bytes */
-#define BATCH_BYTES (INT64CONST(2) * 1024 * 1024 * 1024)
+#define BATCH_BYTES (INT64CONST(8) * 1024 * 1024 * 1024)	/* a second from memory, a minute from a disk */
 
 const char *
 relink_counts(const Relink *relink)
