@@ -12,7 +12,7 @@ AS $$
 	SELECT p.{photo.owner}::pg_catalog.text, p.{photo.key}::pg_catalog.text,
 	       f.{file.key}::pg_catalog.text, f.{file.path}::pg_catalog.text, f.{file.missing}, false
 	  FROM pg_catalog.unnest($1) AS g(path)
-	  JOIN {file} AS f ON f.{file.path} {=} g.path::{file.path:type}
+	  JOIN {file} AS f ON {at_path}
 	  JOIN {link} AS l ON l.{link.file} {=} f.{file.key}{and_file_is_links}
 	  JOIN {photo} AS p ON p.{photo.key} {=} l.{link.photo}{and_link_is_owners}{and_file_is_owners}
 $body$ ELSE $body$
@@ -20,7 +20,7 @@ $body$ ELSE $body$
 	       p.{photo.key}::pg_catalog.text, p.{photo.path}::pg_catalog.text, p.{photo.offline},
 	       NOT p.{photo.external}
 	  FROM pg_catalog.unnest($1) AS g(path)
-	  JOIN {photo} AS p ON p.{photo.path} {=} g.path::{photo.path:type}
+	  JOIN {photo} AS p ON {at_path}
 	 WHERE {alive}
 $body$ END, 'the files that have these paths and the photos they are linked to, of any owner')
 $$;

@@ -12,11 +12,11 @@ AS $$
 		CASE names ->> 'shape' WHEN 'linked' THEN $body$
 	SELECT g.path
 	  FROM pg_catalog.unnest($1) AS g(path)
-	 WHERE EXISTS (SELECT FROM {file} AS f WHERE f.{file.path} {=} g.path::{file.path:type})
+	 WHERE EXISTS (SELECT FROM {file} AS f WHERE {at_path})
 $body$ ELSE $body$
 	SELECT g.path
 	  FROM pg_catalog.unnest($1) AS g(path)
-	 WHERE EXISTS (SELECT FROM {photo} AS p WHERE p.{photo.path} {=} g.path::{photo.path:type})
+	 WHERE EXISTS (SELECT FROM {photo} AS p WHERE {at_path})
 $body$ END, 'which of these paths a file of anybody''s has')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_claimed IS 'defines library_claimed';
@@ -45,7 +45,7 @@ $body$ ELSE $body$
 	  FROM pg_catalog.unnest($2) AS d(digest)
 	  JOIN {photo} AS p
 	    ON p.{photo.owner} {=} $1::{photo.owner:type} AND {alive} AND {has_digest}
-	   AND p.{photo.checksum} {=} pg_catalog.decode(d.digest, 'hex')
+	   AND {is_digest}
 $body$ END, 'photos of an owner, removed ones too, that have a file of this content; file and path are NULL where only the photo knows its content, photo is NULL where no photo knows the file any more')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_photos_by_content IS

@@ -26,7 +26,7 @@ AS $$
 $body$ ELSE $body$
 	SELECT p.{photo.key}::pg_catalog.text,
 	       CASE WHEN {has_digest} THEN {algorithm}::pg_catalog.text END,
-	       CASE WHEN {has_digest} THEN pg_catalog.encode(p.{photo.checksum}, 'hex') END,
+	       CASE WHEN {has_digest} THEN {digest_hex} END,
 	       {size}
 	  FROM {photo} AS p
 	 WHERE p.{photo.key} {=} ANY ($1::{photo.key:type}[])

@@ -5,7 +5,9 @@
 -- table, {photo.key} its key column, {photo.key:type} that column's type, {=} and the like the
 -- operators of pg_catalog. Names and types are quoted before they get there, the finished body is
 -- quoted as a whole, and a value is never looked at twice, so that a column named like a
--- placeholder, or worse, is only a strange name.
+-- placeholder, or worse, is only a strange name. Where a library has no such column but something
+-- that says the same (a path in pieces), the names hold {photo.path:expression}, a template in which
+-- {a} is the row's alias; then p.{photo.path} is that expression.
 --
 -- The generated functions run as the caller with the caller's search_path (triggers on the
 -- library's tables may need it, so no SET), which may hold anything. So bodies name the schema of
@@ -20,13 +22,19 @@ AS $$
 DECLARE
 	filled text := '';
 	piece text;
+	alias text;
 BEGIN
 	FOR piece IN
 		SELECT m[1] FROM regexp_matches(template, '(\{[a-z][a-z_.:]*\}|\{[=<>]+\}|[^{]+|\{)', 'g') AS m
 	LOOP
 		IF piece ~ '^\{.+\}$' THEN
 			piece := substr(piece, 2, length(piece) - 2);
-			IF NOT names ? piece THEN
+			alias := CASE WHEN names ? (piece || ':expression') THEN substring(filled FROM '\m([a-z])\.$') END;
+			IF alias IS NOT NULL THEN
+				filled := left(filled, -2) || missing_photos.contract_fill(
+					names ->> (piece || ':expression'), names || jsonb_build_object('a', alias));
+				CONTINUE;
+			ELSIF NOT names ? piece THEN
 				RAISE EXCEPTION 'the library contract names "%", which the preset does not give', piece
 					USING ERRCODE = 'internal_error';
 			END IF;

@@ -15,13 +15,13 @@ AS $$
 		|| 'was_flagged boolean)',
 		missing_photos.contract_writes(1000),
 		CASE names ->> 'shape'
-		WHEN 'linked' THEN missing_photos.mark_missing_linked()
-		ELSE missing_photos.mark_missing_single() END,
+		WHEN 'linked' THEN missing_photos.mark_missing_linked(names)
+		ELSE missing_photos.mark_missing_single(names) END,
 		'records that files are gone, where the library still says what was judged; outcome: changed or busy, no row where there was nothing to change')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_mark_missing IS 'defines library_mark_missing';
 
-CREATE FUNCTION missing_photos.mark_missing_linked()
+CREATE FUNCTION missing_photos.mark_missing_linked(names jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -96,18 +96,20 @@ BEGIN
 	 CROSS JOIN LATERAL (SELECT t.free AND (NOT t.main
 	                            OR NOT my.best OPERATOR(pg_catalog.?) t.photo
 	                            OR my.held OPERATOR(pg_catalog.?) t.photo)) AS k(free);
+	$body$ || CASE WHEN names ? 'photo.main:expression' THEN '' ELSE $body$
 	UPDATE {photo} AS p SET {photo.main} = t.after::{file.key:type}
 	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 	                  pg_catalog.unnest(my.afters)) AS t(photo, file, after)
 	 WHERE t.after {<>} t.file AND p.{photo.key} {=} t.photo::{photo.key:type}
-	   AND p.{photo.owner} {=} $1::{photo.owner:type};
-	UPDATE {file} AS f SET {file.missing} = true
+	   AND p.{photo.owner} {=} $1::{photo.owner:type};$body$ END
+	|| CASE names ->> 'flag' WHEN 'own' THEN '' ELSE $body$
+	UPDATE {file} AS f SET {set_missing}
 	 WHERE f.{file.key} {=} ANY (ARRAY(
 	           SELECT t.file::{file.key:type}
 	             FROM ROWS FROM (pg_catalog.unnest(my.files), pg_catalog.unnest(my.free))
 	               AS t(file, free)
 	            WHERE t.free)){and_file_of_owner}
-	   AND NOT f.{file.missing};
+	   AND NOT f.{file.missing};$body$ END || $body$
 	DELETE FROM {link} AS l
 	 USING ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 	                  pg_catalog.unnest(my.free)) AS t(photo, file, free)
@@ -124,7 +126,7 @@ $body$
 $$;
 COMMENT ON FUNCTION missing_photos.mark_missing_linked IS 'the body for photos, files and links';
 
-CREATE FUNCTION missing_photos.mark_missing_single()
+CREATE FUNCTION missing_photos.mark_missing_single(names jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -144,13 +146,14 @@ BEGIN
 	 WHERE NOT k.flagged
 	   AND (NOT k.locked OR COALESCE(($4)[k.ordinal] {=} k.path,
 	                                 ($4)[k.ordinal] IS NULL AND k.path IS NULL));
+	$body$ || CASE names ->> 'flag' WHEN 'own' THEN '' ELSE $body$
 	UPDATE {photo} AS p
-	   SET {photo.offline} = true, {photo.deleted_at} = COALESCE(p.{photo.deleted_at}, pg_catalog.now())
+	   SET {set_missing}
 	 WHERE p.{photo.key} {=} ANY (ARRAY(
 	           SELECT t.photo::{photo.key:type}
 	             FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.free))
 	               AS t(photo, free)
-	            WHERE t.free));
+	            WHERE t.free));$body$ END || $body$
 	RETURN QUERY
 	SELECT t.photo, t.photo, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, true,
 	       CASE WHEN t.free THEN t.photo END, false

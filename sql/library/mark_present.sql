@@ -11,13 +11,13 @@ AS $$
 		'TABLE (photo text, file text, outcome text, linked boolean)',
 		missing_photos.contract_writes(1000),
 		CASE names ->> 'shape'
-		WHEN 'linked' THEN missing_photos.mark_present_linked()
-		ELSE missing_photos.mark_present_single() END,
+		WHEN 'linked' THEN missing_photos.mark_present_linked(names)
+		ELSE missing_photos.mark_present_single(names) END,
 		'records that files are back: flag, link and main file; outcome: changed or busy, no row where there was nothing to change')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_mark_present IS 'defines library_mark_present';
 
-CREATE FUNCTION missing_photos.mark_present_linked()
+CREATE FUNCTION missing_photos.mark_present_linked(names jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -87,16 +87,19 @@ BEGIN
 	    AS t(photo, file, unlinked, free)
 	 WHERE t.free AND t.unlinked
 	{on_conflict};
-	UPDATE {file} AS f SET {file.missing} = false
+	$body$ || CASE names ->> 'flag' WHEN 'own' THEN '' ELSE $body$
+	UPDATE {file} AS f SET {set_present}
 	 WHERE f.{file.key} {=} ANY (ARRAY(
 	           SELECT t.file::{file.key:type}
 	             FROM ROWS FROM (pg_catalog.unnest(my.files), pg_catalog.unnest(my.free))
 	               AS t(file, free)
 	            WHERE t.free)){and_file_of_owner}
-	   AND f.{file.missing};
+	   AND f.{file.missing};$body$ END
+	|| CASE WHEN names ? 'photo.main:expression' THEN '' ELSE $body$
 	UPDATE {photo} AS p SET {photo.main} = t.value::{file.key:type}
 	  FROM pg_catalog.jsonb_each_text(my.shown_again) AS t
-	 WHERE p.{photo.key} {=} t.key::{photo.key:type} AND p.{photo.owner} {=} $1::{photo.owner:type};
+	 WHERE p.{photo.key} {=} t.key::{photo.key:type} AND p.{photo.owner} {=} $1::{photo.owner:type};$body$
+	END || $body$
 	RETURN QUERY
 	SELECT t.photo, t.file, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, t.free AND t.unlinked
 	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
@@ -109,7 +112,7 @@ $body$
 $$;
 COMMENT ON FUNCTION missing_photos.mark_present_linked IS 'the body for photos, files and links';
 
-CREATE FUNCTION missing_photos.mark_present_single()
+CREATE FUNCTION missing_photos.mark_present_single(names jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -131,14 +134,14 @@ BEGIN
 	    ON w.ordinal {=} k.ordinal
 	 WHERE k.flagged
 	   AND (NOT k.locked OR COALESCE(w.path {=} k.path, w.path IS NULL AND k.path IS NULL));
+	$body$ || CASE names ->> 'flag' WHEN 'own' THEN '' ELSE $body$
 	UPDATE {photo} AS p
-	   SET {photo.offline} = false,
-	       {photo.deleted_at} = CASE WHEN {active} THEN NULL ELSE p.{photo.deleted_at} END
+	   SET {set_present}
 	 WHERE p.{photo.key} {=} ANY (ARRAY(
 	           SELECT t.photo::{photo.key:type}
 	             FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.free))
 	               AS t(photo, free)
-	            WHERE t.free));
+	            WHERE t.free));$body$ END || $body$
 	RETURN QUERY
 	SELECT t.photo, t.photo, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, false
 	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.free)) AS t(photo, free);

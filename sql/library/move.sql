@@ -6,27 +6,22 @@ RETURNS jsonb
 LANGUAGE sql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT names || jsonb_object_agg(part.key, missing_photos.contract_fill(part.value, names))
+	SELECT names || jsonb_object_agg(part.key, missing_photos.contract_fill(part.value, names)) || w.written
 	  FROM jsonb_each_text(CASE names ->> 'shape' WHEN 'linked' THEN jsonb_build_object(
 		'row', '{file}', 'row.key', '{file.key}', 'row.key:type', '{file.key:type}',
-		'row.path', '{file.path}', 'row.path:type', '{file.path:type}',
 		'and_row_of_owner', CASE WHEN names ? 'file.owner'
 			THEN ' AND r.{file.owner} {=} $1::{photo.owner:type}' ELSE '' END,
-		'set_aside', '{file.path} = k.place::{file.path:type}',
-		'set_path', '{file.path} = k.place::{file.path:type}',
 		'choose_mains', missing_photos.move_mains(),
 		'put_back', CASE WHEN names ? 'photo.removed' THEN missing_photos.move_put_back(
 			names ? 'photo.trashed') ELSE '' END)
 	ELSE jsonb_build_object(
 		'row', '{photo}', 'row.key', '{photo.key}', 'row.key:type', '{photo.key:type}',
-		'row.path', '{photo.path}', 'row.path:type', '{photo.path:type}',
 		'and_row_of_owner', '',
-		'set_aside', '{photo.path} = k.place::{photo.path:type}{and_path_digest}',
-		'set_path', '{photo.path} = k.place::{photo.path:type}'
-			|| CASE WHEN names ? 'photo.name' THEN ', {photo.name} = '
-				|| 'pg_catalog.regexp_replace(k.place, ''^.*/'', '''')::{photo.name:type}' ELSE '' END
-			|| '{and_path_digest}',
 		'choose_mains', '', 'put_back', '') END) AS part
+	 CROSS JOIN (SELECT jsonb_build_object(
+	           'set_path', names ->> 'set_path' || COALESCE(names ->> 'and_path_digest', ''),
+	           'set_aside', names ->> 'set_aside' || COALESCE(names ->> 'and_path_digest', '')) AS written) AS w
+	 GROUP BY w.written
 $$;
 COMMENT ON FUNCTION missing_photos.move_names IS 'what the placeholders of library_move stand for';
 
@@ -93,7 +88,7 @@ BEGIN
 	               w.main_after, NOT COALESCE(w.path_only, false) AS found,
 	               COALESCE(j.flagged, true) OR NOT j.linked AS lacking,
 	               j.file {=} ANY (SELECT h.file FROM found AS h WHERE NOT h.locked) AS held,
-	               CASE WHEN COALESCE(w.old_path {=} j.path, w.old_path IS NULL AND j.path IS NULL)
+	               CASE WHEN COALESCE(w.old_path {=} j.path, w.old_path IS NULL AND j.path IS NULL){and_can_hold}
 	                    THEN w.new_path END AS target
 	          FROM found AS j
 	          JOIN ROWS FROM (pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6),
@@ -119,14 +114,13 @@ BEGIN
 	         WHERE NOT COALESCE(g.target {=} g.path, false)
 	         ORDER BY g.target, g.file) AS k;
 	WITH RECURSIVE held AS (
-		SELECT r.{row.path}::pg_catalog.text AS path,
+		SELECT {row_path} AS path,
 		       r.{row.key} {=} ANY (SELECT t.file::{row.key:type}
 		                              FROM ROWS FROM (pg_catalog.unnest(my.files),
 		                                              pg_catalog.unnest(my.busy)) AS t(file, busy)
 		                             WHERE t.busy) AS for_now
 		  FROM {row} AS r
-		 WHERE r.{row.path} {=} ANY (SELECT t.path::{row.path:type}
-		                               FROM pg_catalog.unnest(my.taking) AS t(path))
+		 WHERE {row_is_taken}
 		   AND NOT r.{row.key} {=} ANY (SELECT t.file::{row.key:type}
 		                                  FROM pg_catalog.unnest(my.moving) AS t(file))
 		UNION

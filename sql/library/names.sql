@@ -28,6 +28,8 @@ BEGIN
 		'job_import', quote_nullable(mapping #>> '{job_types,import}'),
 		'more_job_columns', missing_photos.contract_more(mapping, 'job', 'columns'),
 		'more_job_values', missing_photos.contract_more(mapping, 'job', 'values'));
+	names := names || missing_photos.registered_names(mapping, names);
+	names := names || missing_photos.path_names(mapping, names);
 	RETURN names || CASE mapping ->> 'shape'
 		WHEN 'linked' THEN missing_photos.contract_names_linked(mapping, names)
 		ELSE missing_photos.contract_names_single(mapping, names) END;
@@ -77,15 +79,18 @@ AS $$
 			WHEN names ? 'owner.folder' THEN 'CASE WHEN u.{owner.folder} {<>} '''' '
 				|| 'THEN ARRAY[u.{owner.folder}::pg_catalog.text] ELSE ARRAY[]::pg_catalog.text[] END'
 			ELSE 'ARRAY[]::pg_catalog.text[]' END,
-		'media', format('f.{file.type} {<>} %L::{file.type:type}',
-		                mapping #>> '{file_types,metadata}'),
+		'media', CASE WHEN mapping #> '{file_types,metadata}' IS NULL THEN 'true'
+			ELSE format('f.{file.type} {<>} %L::{file.type:type}',
+			            mapping #>> '{file_types,metadata}') END,
 		-- Which file a photo shows when there is a choice.
-		'rank', format('CASE WHEN f.{file.type} {=} %L::{file.type:type} THEN 1 '
+		'rank', CASE WHEN NOT names ? 'file.type' THEN '1' ELSE format('CASE WHEN f.{file.type} {=} %L::{file.type:type} THEN 1 '
 		            || 'WHEN f.{file.type} {=} %L::{file.type:type} THEN 2 '
 		            || 'WHEN f.{file.type} {=} %L::{file.type:type} THEN 3 ELSE 4 END',
 		                mapping #>> '{file_types,image}', mapping #>> '{file_types,video}',
-		                mapping #>> '{file_types,raw}'),
+		                mapping #>> '{file_types,raw}') END,
 		'file_owner', CASE
+			WHEN mapping ? 'registered' THEN
+				'missing_photos.loser_of(f.{file.key}::pg_catalog.text, f.{file.path}::pg_catalog.text)'
 			WHEN names ? 'file.owner' THEN 'f.{file.owner}::pg_catalog.text'
 			WHEN mapping ? 'owner_in_key' THEN format(
 				'pg_catalog.substr(f.{file.key}, %s)', (mapping ->> 'owner_in_key')::integer)
@@ -99,9 +104,9 @@ AS $$
 		                           = (mapping #>> '{digest,length}')::integer + 1
 			THEN 'pg_catalog.concat(d.digest, $1)::{file.key:type}' ELSE '' END,
 		'type_of_kind', (
-			SELECT 'CASE ' || string_agg(format('WHEN $6 {=} %L THEN %L', kind.key, kind.value), ' '
+			SELECT CASE WHEN NOT names ? 'file.type' THEN '' ELSE 'CASE ' || string_agg(format('WHEN $6 {=} %L THEN %L', kind.key, kind.value), ' '
 			                             ORDER BY kind.key)
-			       || format(' ELSE %L END::{file.type:type}', mapping #>> '{file_types,image}')
+			       || format(' ELSE %L END::{file.type:type}', mapping #>> '{file_types,image}') END
 			  FROM jsonb_each_text(mapping -> 'file_types') AS kind),
 		'add_file_columns', CASE WHEN names ? 'file.owner' THEN ', {file.owner}' ELSE '' END
 			|| CASE WHEN names ? 'file.size' THEN ', {file.size}' ELSE '' END,
@@ -132,20 +137,39 @@ AS $$
 				|| 'WHERE b.{folder.owner} {=} u.{owner.key}'
 				|| CASE WHEN names ? 'folder.deleted_at' THEN ' AND b.{folder.deleted_at} IS NULL'
 					ELSE '' END || ')::pg_catalog.text[]'
+			WHEN names ? 'owner.folder' THEN 'CASE WHEN u.{owner.folder} {<>} '''' '
+				|| 'THEN ARRAY[u.{owner.folder}::pg_catalog.text] ELSE ARRAY[]::pg_catalog.text[] END'
 			ELSE 'ARRAY[]::pg_catalog.text[]' END,
 		-- Rows the application is about to delete aren't ours to judge.
-		'alive', CASE WHEN names ? 'photo.status'
+		'alive', CASE WHEN names ? 'photo.trash'
+			THEN CASE names ->> 'photo.trash:type' WHEN 'pg_catalog.bool'
+				THEN '(p.{photo.trash} IS NOT TRUE)' ELSE 'p.{photo.trash} IS NULL' END
+			WHEN names ? 'photo.status'
 			THEN format('p.{photo.status} {<>} %L::{photo.status:type}',
 			            mapping #>> '{states,deleting}') ELSE 'true' END,
 		'active', CASE WHEN names ? 'photo.status'
 			THEN format('p.{photo.status} {=} %L::{photo.status:type}',
 			            mapping #>> '{states,active}') ELSE 'true' END,
-		'video', format('p.{photo.kind}::pg_catalog.text {=} %L', mapping #>> '{file_types,video}'),
+		'video', CASE WHEN names ? 'photo.kind'
+			THEN format('p.{photo.kind}::pg_catalog.text {=} %L', mapping #>> '{file_types,video}')
+			ELSE 'false' END,
 		'has_digest', CASE
+			WHEN mapping ? 'registered'
+			THEN CASE WHEN names ? 'photo.checksum' THEN 'p.{photo.checksum} IS NOT NULL' ELSE 'false' END
 			WHEN names ? 'photo.algorithm'
 			THEN format('p.{photo.algorithm}::pg_catalog.text {=} %L', mapping #>> '{digest,algorithm}')
 			ELSE 'NOT p.{photo.external}' END,
-		'algorithm', quote_literal(mapping #>> '{digest,algorithm}'),
+		'algorithm', quote_nullable(mapping #>> '{digest,algorithm}'),
+		'digest_hex', CASE
+			WHEN NOT names ? 'photo.checksum' THEN 'NULL::pg_catalog.text'
+			WHEN names ->> 'photo.checksum:type' = 'pg_catalog.bytea'
+			THEN 'pg_catalog.encode(p.{photo.checksum}, ''hex'')'
+			ELSE 'pg_catalog.lower(p.{photo.checksum}::pg_catalog.text)' END,
+		'is_digest', CASE
+			WHEN NOT names ? 'photo.checksum' THEN 'false'
+			WHEN names ->> 'photo.checksum:type' = 'pg_catalog.bytea'
+			THEN 'p.{photo.checksum} {=} pg_catalog.decode(d.digest, ''hex'')'
+			ELSE 'p.{photo.checksum} {=} d.digest::{photo.checksum:type}' END,
 		-- A digest of the path itself follows the path.
 		'and_path_digest', CASE WHEN mapping ? 'path_digest' THEN format(
 			', {photo.checksum} = CASE WHEN %s THEN missing_photos.sha1(pg_catalog.convert_to('
@@ -155,7 +179,8 @@ AS $$
 				            mapping #>> '{path_digest,algorithm}')
 				ELSE 'r.{photo.external}' END,
 			mapping #>> '{path_digest,prefix}') ELSE '' END,
-		'size', CASE WHEN names ? 'extra'
+		'size', CASE WHEN names ? 'photo.size' THEN 'p.{photo.size}::pg_catalog.int8'
+			WHEN names ? 'extra'
 			THEN '(SELECT e.{extra.size}::pg_catalog.int8 FROM {extra} AS e '
 				|| 'WHERE e.{extra.photo} {=} p.{photo.key})'
 			ELSE 'NULL::pg_catalog.int8' END

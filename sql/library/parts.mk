@@ -2,6 +2,8 @@ SQL_LIBRARY = \
 	sql/library/introspect.sql \
 	sql/library/bind.sql \
 	sql/library/generate.sql \
+	sql/library/path.sql \
+	sql/library/registered.sql \
 	sql/library/names.sql \
 	sql/library/owners.sql \
 	sql/library/files.sql \
@@ -27,4 +29,6 @@ SQL_LIBRARY = \
 	sql/library/preset_immich.sql \
 	sql/library/preset_standalone.sql \
 	sql/library/standalone_tables.sql \
+	sql/library/register_checks.sql \
+	sql/library/register.sql \
 	sql/library/attach.sql

@@ -40,6 +40,7 @@ CREATE VIEW missing_photos.application_object AS
 	    OR proc.proname ^@ 'report'
 	    OR proc.proname IN ('html', 'folder_of', 'check_library', 'paths_of', 'media_is_gone', 'media_error_of',
 	                        'counts', 'flagged_files', 'sees_pair', 'seen_owners', 'files_below',
+	                        'lost_hashes', 'is_lost', 'loser_of',
 	                        'stats_of', 'approve_job', 'cancel_job', 'resume_job',
 	                        'choose_candidate',
 	                        'start_scan', 'start_relink', 'start_delete', 'run_pending_jobs',
