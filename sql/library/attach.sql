@@ -263,6 +263,4 @@ GRANT EXECUTE ON FUNCTION missing_photos.standalone_albums() TO pg_read_server_f
 GRANT EXECUTE ON FUNCTION missing_photos.contract_fill(text, jsonb) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.detach_library() TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.contract_register(jsonb, boolean) TO pg_read_server_files;
-GRANT EXECUTE ON FUNCTION missing_photos.registered_parts(jsonb) TO pg_read_server_files;
-GRANT EXECUTE ON FUNCTION missing_photos.path_role(jsonb) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.register_library TO pg_read_server_files;

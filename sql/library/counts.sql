@@ -22,7 +22,7 @@ AS $$
 	              GROUP BY p.{photo.owner}) AS a ON a.owner {=} u.{owner.key}
 	  LEFT JOIN (SELECT p.{photo.owner} AS owner, pg_catalog.count(*) AS photos
 	               FROM {photo} AS p
-	              WHERE p.{photo.main} IS NOT NULL
+	              WHERE {has_main}
 	                AND ($1 IS NULL OR p.{photo.owner} {=} $1::{photo.owner:type})
 	                AND NOT EXISTS (
 	                    SELECT FROM {link} AS l
@@ -31,7 +31,7 @@ AS $$
 	              GROUP BY p.{photo.owner}) AS e ON e.owner {=} u.{owner.key}
 	  LEFT JOIN (SELECT p.{photo.owner} AS owner, pg_catalog.count(*) AS photos
 	               FROM {photo} AS p
-	              WHERE p.{photo.main} IS NULL
+	              WHERE NOT {has_main}
 	                AND ($1 IS NULL OR p.{photo.owner} {=} $1::{photo.owner:type})
 	              GROUP BY p.{photo.owner}) AS n ON n.owner {=} u.{owner.key}
 	  LEFT JOIN (SELECT q.owner, pg_catalog.count(DISTINCT q.file) AS files

@@ -79,6 +79,8 @@ AS $$
 			WHEN names ? 'owner.folder' THEN 'CASE WHEN u.{owner.folder} {<>} '''' '
 				|| 'THEN ARRAY[u.{owner.folder}::pg_catalog.text] ELSE ARRAY[]::pg_catalog.text[] END'
 			ELSE 'ARRAY[]::pg_catalog.text[]' END,
+		'has_main', CASE WHEN names ? 'photo.main:expression' THEN 'true'
+			ELSE '(p.{photo.main} IS NOT NULL)' END,
 		'media', CASE WHEN mapping #> '{file_types,metadata}' IS NULL THEN 'true'
 			ELSE format('f.{file.type} {<>} %L::{file.type:type}',
 			            mapping #>> '{file_types,metadata}') END,

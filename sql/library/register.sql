@@ -42,10 +42,10 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	registered record;
+	sample text;
 BEGIN
-	SELECT * INTO registered
-	  FROM missing_photos.contract_register(jsonb_strip_nulls(jsonb_build_object(
+	FOR part, detail, sample IN
+	SELECT r.* FROM missing_photos.contract_register(jsonb_strip_nulls(jsonb_build_object(
 		'name', register_library.name, 'photo_table', photo_table::oid, 'photo_key', photo_key,
 		'owner_column', owner_column, 'owner_table', owner_table::oid, 'owner_key', owner_key,
 		'owner_folder', owner_folder, 'path_column', path_column, 'root', root,
@@ -58,30 +58,34 @@ BEGIN
 		'size_column', size_column, 'digest_column', digest_column,
 		'path_hash_column', path_hash_column, 'derived_column', derived_column))
 		|| jsonb_strip_nulls(jsonb_build_object('derived_root', derived_root,
-			'digest_algorithm', digest_algorithm)), COALESCE(preview, false));
-	RETURN QUERY SELECT d.part, d.detail FROM missing_photos.registered_parts(registered.mapping) AS d;
-	-- Read as the caller, who may not be allowed to see any.
-	part := 'a path, as the files'' names are put together';
-	BEGIN
-		EXECUTE registered.sample INTO detail;
-	EXCEPTION WHEN insufficient_privilege THEN
-		detail := 'not readable for you';
-	END;
-	detail := COALESCE(detail, 'none yet');
-	RETURN NEXT;
+			'digest_algorithm', digest_algorithm)), COALESCE(preview, false)) AS r
+	LOOP
+		IF sample IS NOT NULL THEN
+			-- Read as the caller, who may not be allowed to see any.
+			BEGIN
+				EXECUTE sample INTO detail;
+			EXCEPTION WHEN insufficient_privilege THEN
+				detail := 'not readable for you';
+			END;
+			detail := COALESCE(detail, 'there is none yet');
+		END IF;
+		RETURN NEXT;
+	END LOOP;
 END
 $$;
 COMMENT ON FUNCTION missing_photos.register_library IS
 	'attaches a library of any schema by the names of its tables and columns; preview: only says what it would be';
 
 CREATE FUNCTION missing_photos.contract_register(
-	wanted jsonb, preview boolean, OUT mapping jsonb, OUT sample text)
+	wanted jsonb, preview boolean, OUT part text, OUT detail text, OUT sample text)
+RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	preset name := 'preset_' || (wanted ->> 'name');
 	library_schema name;
+	mapping jsonb;
 BEGIN
 	PERFORM missing_photos.register_check_name(wanted ->> 'name');
 	PERFORM missing_photos.register_check_form(wanted);
@@ -92,7 +96,8 @@ BEGIN
 	  FROM pg_class AS class JOIN pg_namespace AS space ON space.oid = class.relnamespace
 	 WHERE class.oid = (wanted ->> 'photo_table')::oid;
 	mapping := missing_photos.contract_bind(missing_photos.registered_mapping(wanted), library_schema);
-	sample := missing_photos.contract_fill(CASE mapping ->> 'shape'
+	RETURN QUERY SELECT d.part, d.detail, NULL::text FROM missing_photos.registered_parts(mapping) AS d;
+	RETURN QUERY SELECT 'one of the paths', NULL::text, missing_photos.contract_fill(CASE mapping ->> 'shape'
 		WHEN 'linked' THEN 'SELECT f.{file.path}::pg_catalog.text FROM {file} AS f WHERE f.{file.path} IS NOT NULL LIMIT 1'
 		ELSE 'SELECT p.{photo.path}::pg_catalog.text FROM {photo} AS p WHERE p.{photo.path} IS NOT NULL LIMIT 1' END,
 		missing_photos.contract_names(mapping));

@@ -55,7 +55,9 @@ CREATE FUNCTION t.map(owners text[], photos integer) RETURNS void LANGUAGE sql A
 	INSERT INTO t.map
 	SELECT made.owner, o.owner, made.n, made.kind, f.photo, f.file, f.path
 	  FROM fixture.files(owners, photos) AS made
-	  JOIN missing_photos.library_owners() AS o ON o.folders = ARRAY['/data/' || made.owner]
+	  JOIN missing_photos.library_owners() AS o
+	    ON o.folders = ARRAY['/data/' || made.owner]
+	    OR o.folders = '{}' AND o.owner IN (made.owner, 'library')
 	 CROSS JOIN LATERAL missing_photos.library_files(o.owner) AS f
 	 WHERE f.path IN (made.path, '/usr/src/app/upload/library' || made.path)
 $$;
@@ -73,6 +75,23 @@ CREATE FUNCTION t.kind(file text) RETURNS text LANGUAGE sql AS $$
 $$;
 
 -- Marks files of these photos as gone, or as back, and tells what came of it in a line.
+-- Where the library has no flag of its own, it is what the extension records of its calls.
+CREATE FUNCTION t.record(who text, photos text[], files text[], paths text[], gone boolean)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+	IF photos IS NULL OR NOT EXISTS (
+		SELECT FROM missing_photos.attached_library WHERE mapping ->> 'flag' = 'own')
+	THEN
+		RETURN;
+	ELSIF gone THEN
+		PERFORM missing_photos.record_losses(NULL, t.owner(who), photos, files, paths,
+			array_fill(true, ARRAY[cardinality(photos)]), files, array_fill(false, ARRAY[cardinality(photos)]), NULL);
+	ELSE
+		PERFORM missing_photos.record_returns(NULL, t.owner(who), photos, files, paths);
+	END IF;
+END
+$$;
+
 CREATE FUNCTION t.lose(who text, ns integer[], kinds text[] DEFAULT '{image,video,raw,metadata}')
 RETURNS text LANGUAGE sql AS $$
 	WITH wanted AS (
@@ -89,12 +108,16 @@ RETURNS text LANGUAGE sql AS $$
 	), kept AS (
 		INSERT INTO t.loss
 		SELECT photo, file, path, was_main, main_after FROM marked WHERE outcome = 'changed'
+	), flagged AS (
+		SELECT t.record(who, array_agg(photo), array_agg(file), array_agg(path), true)
+		  FROM marked WHERE outcome = 'changed'
 	)
 	SELECT string_agg(format('%s %s %s%s%s', n, kind, outcome,
 	           CASE WHEN was_main AND outcome = 'changed'
 	                THEN ' main->' || COALESCE(t.kind(main_after), 'nothing') END,
 	           CASE WHEN was_flagged THEN ' again' END), '; ' ORDER BY n, kind)
 	  FROM marked
+	 CROSS JOIN (SELECT count(*) FROM flagged) AS f
 $$;
 CREATE FUNCTION t.back(who text, ns integer[], kinds text[] DEFAULT '{image,video,raw,metadata}')
 RETURNS text LANGUAGE sql AS $$
@@ -104,12 +127,20 @@ RETURNS text LANGUAGE sql AS $$
 		  FROM t.loss AS l
 		  JOIN t.map AS m ON m.photo = l.photo AND m.file = l.file
 		 WHERE m.who = $1 AND m.n = ANY (ns) AND m.kind = ANY (kinds)
+	), marked AS MATERIALIZED (
+		SELECT r.*
+		  FROM wanted
+		 CROSS JOIN LATERAL missing_photos.library_mark_present(
+		           t.owner(who), photos, files, paths, mains, afters) AS r
+	), unflagged AS (
+		SELECT t.record(who, array_agg(r.photo), array_agg(r.file), array_agg(l.path), false)
+		  FROM marked AS r JOIN t.loss AS l USING (photo, file)
+		 WHERE r.outcome = 'changed'
 	)
 	SELECT string_agg(format('%s %s %s%s', m.n, m.kind, r.outcome,
 	           CASE WHEN r.linked THEN ' linked' END), '; ' ORDER BY m.n, m.kind)
-	  FROM wanted
-	 CROSS JOIN LATERAL missing_photos.library_mark_present(
-	           t.owner(who), photos, files, paths, mains, afters) AS r
+	  FROM marked AS r
+	 CROSS JOIN (SELECT count(*) FROM unflagged) AS u
 	  JOIN t.map AS m ON m.photo = r.photo AND m.file = r.file
 $$;
 

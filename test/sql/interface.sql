@@ -53,7 +53,7 @@ SELECT p.oid::regprocedure, pg_get_function_result(p.oid) AS result, p.provolati
   FROM pg_proc AS p JOIN member AS m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
  WHERE p.pronamespace <> 'missing_photos'::regnamespace
  ORDER BY p.oid::regprocedure::text COLLATE "C";
-SELECT m.object, a.privilege_type
+SELECT regexp_replace(m.object, '(register_library\(text,regclass,).*', '\1...)') AS object, a.privilege_type
   FROM member AS m
   LEFT JOIN pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
   LEFT JOIN pg_class AS c ON m.classid = 'pg_class'::regclass AND c.oid = m.objid

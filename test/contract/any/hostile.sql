@@ -57,12 +57,14 @@ BEGIN
 	PERFORM * FROM missing_photos.library_content(ARRAY[file]);
 	SELECT m.outcome INTO outcome FROM missing_photos.library_mark_missing(owner, ARRAY[photo], ARRAY[file], ARRAY[path]) AS m;
 	RETURN NEXT outcome;
+	PERFORM missing_photos.record_losses(NULL, owner, ARRAY[photo], ARRAY[file], ARRAY[path], ARRAY[true], ARRAY[file], ARRAY[false], NULL);
 	PERFORM * FROM missing_photos.library_flagged_files(owner);
 	PERFORM * FROM missing_photos.library_flagged_files(NULL);
 	PERFORM * FROM missing_photos.library_counts(owner);
 	PERFORM * FROM missing_photos.library_counts(NULL);
 	SELECT m.outcome INTO outcome FROM missing_photos.library_mark_present(owner, ARRAY[photo], ARRAY[file], ARRAY[path], ARRAY[true], ARRAY[file]) AS m;
 	RETURN NEXT outcome;
+	PERFORM missing_photos.record_returns(NULL, owner, ARRAY[photo], ARRAY[file], ARRAY[path]);
 	PERFORM * FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[path], ARRAY[other], ARRAY[true], ARRAY[file], NULL);
 	SELECT m.moved::pg_catalog.text INTO outcome FROM missing_photos.library_move(owner, ARRAY[photo], ARRAY[file], ARRAY[other], ARRAY[path], NULL, NULL, NULL) AS m;
 	RETURN NEXT outcome;
