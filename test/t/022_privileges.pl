@@ -211,8 +211,12 @@ sub matrix
         [ "SELECT missing_photos.sees_pair('$theirs', 'x')", qw(ok - ok ok -) ],
         [ q(SELECT missing_photos.files_below('1', '/data')), qw(ok - ok ok -) ],
         [ q(SELECT missing_photos.library_files('1')), qw(ok - ok ok -) ],
+        [ 'SELECT missing_photos.lost_hashes()', qw(ok - ok ok -) ],
+        [ q(SELECT missing_photos.is_lost('x', '/x'), missing_photos.loser_of('x', '/x')), qw(ok - ok ok -) ],
         [ $library->attach, qw(ok ok - - -) ],
         [ q(SELECT missing_photos.attach_library('standalone', 'public')), qw(ok - - - -) ],
+        [ q(SELECT missing_photos.register_library('files', 'api_file', path_column => 'path')), qw(ok ok - - -) ],
+        [ q(SELECT missing_photos.contract_register('{"name": "x; y"}', false)), qw(42602 42602 - - -) ],
         [ 'SELECT missing_photos.detach_library()', qw(ok ok - - -) ],
         [ q(SELECT missing_photos.add_root('/etc')), qw(ok ok - - -) ],
         [ q(SELECT missing_photos.accept_root('/data')), qw(ok ok - - -) ],
@@ -252,6 +256,7 @@ sub nothing_else
                         (SELECT name FROM missing_photos.application_object))
                AND NOT ('$role' = 'administrator' AND p.proname IN ('attach_library',
                         'detach_library', 'add_root', 'accept_root', 'drop_root', 'contract_attach', 'contract_fill',
+                        'register_library', 'contract_register',
                         'prepare_standalone', 'standalone_tables', 'standalone_albums')))),
             '', "$role may call nothing else");
         is($library->sql(qq(

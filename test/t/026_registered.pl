@@ -26,7 +26,7 @@ my %SCHEMAS = (
 my $LINES = q(SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (%s) AS l);
 
 my $node = start_server('registered');
-subtest $_ => \&life for sort keys %SCHEMAS;
+subtest $_ => \&life, $_ for sort keys %SCHEMAS;
 $node->stop;
 done_testing();
 
