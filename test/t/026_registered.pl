@@ -99,7 +99,7 @@ sub lines
     my @tables = split /\n/, $case->(q(SELECT relname FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'));
     return $case->(sprintf $LINES,
-        join ' UNION ALL ', map { "SELECT '$_ ' || to_jsonb(r) AS line FROM $_ AS r" } @tables);
+        join ' UNION ALL ', map { "SELECT '$_ ' || to_jsonb(r)::text AS line FROM $_ AS r" } @tables);
 }
 
 sub outage
