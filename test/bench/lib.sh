@@ -1,5 +1,6 @@
 # lib.sh: timing things in turns and printing what came of it; sourced by run.sh.
 
+# The server and the files of an earlier run with MISSING_PHOTOS_BENCH_KEEP=1 are used again.
 start_bench() {
     test/tools/server start "$server" shared_buffers=1GB max_wal_size=16GB autovacuum=off \
         checkpoint_timeout=1h
@@ -14,8 +15,12 @@ end_bench() {
     close_session
     if declare -F unmount_far >/dev/null; then unmount_far; fi
     if declare -F stop_hash_services >/dev/null; then stop_hash_services; fi
-    test/tools/server stop "$server" immediate 2>/dev/null || true
-    rm -rf "$data"
+    if [ -n "${MISSING_PHOTOS_BENCH_KEEP:-}" ]; then
+        test/tools/server stop "$server" fast
+    else
+        test/tools/server stop "$server" immediate 2>/dev/null || true
+        rm -rf "$data"
+    fi
     exit $status
 }
 

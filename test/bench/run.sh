@@ -6,6 +6,8 @@
 # MISSING_PHOTOS_BENCH    the sections to run, e.g. "scan fuse" (default: all); a section is a file
 #                         here, and says in its head what it measures
 # MISSING_PHOTOS_ROUNDS   how often each thing is timed (default: 5); the median counts
+# MISSING_PHOTOS_BENCH_KEEP=1    what was made in DIR stays there, for the next run with DIR: so the
+#                         making can be done beforehand, with fewer rounds, and only the timing later
 # MISSING_PHOTOS_FILES    files of the big library (default: 1000000, 500 in a folder)
 #
 # What is compared takes turns in the same run: whatever else the machine does, it does to both.  No

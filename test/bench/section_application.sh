@@ -9,6 +9,7 @@ PYTHON=${PYTHON:-/usr/bin/python3}		# Django comes as Debian's packages
 LOOP_PHOTOS=${MISSING_PHOTOS_LOOP:-2000}
 
 make_application() {
+    ! has_database application || return 0
     psql_in postgres -c 'CREATE DATABASE application'
     psql_in application -o /dev/null -f test/fixtures/librephotos_2026.sql -f test/fixtures/put.sql \
         -f test/fixtures/fill_librephotos.sql -f test/fixtures/fill_librephotos_extras.sql \
