@@ -21,6 +21,11 @@
 #include "guard.h"
 #include "progress.h"
 
+enum
+{
+	AT_A_TIME = 16				/* names looked for in a listing that is kept */
+};
+
 /* A directory in hand. */
 typedef struct Held
 {
@@ -115,20 +120,34 @@ look_up(Held *held, const MpEntry *entry)
 	return mp_judge_errno(0);
 }
 
-/* Settles the names that a listing showed; returns how many are left. */
+/*
+ * Settles the names that a listing showed; returns how many are left.  A few names at a time, so that
+ * memory is waited for once for all of them.
+ */
 static uint32_t
 settle_known(Held *held, const MpNameSet *names)
 {
+	uint32_t	count = held->directory->count;
 	uint32_t	left = 0;
+	uint64_t	hashes[AT_A_TIME];
 
-	for (uint32_t i = 0; i < held->directory->count; i++)
+	for (uint32_t first = 0; first < count; first += AT_A_TIME)
 	{
-		MpEntry    *entry = &held->entries[i];
+		MpEntry    *entries = held->entries + first;
+		uint32_t	n = count - first < AT_A_TIME ? count - first : AT_A_TIME;
 
-		if (!entry->settled && entry->identity == MP_NO_IDENTITY &&
-			mp_nameset_has(names, mp_hash_name(entry->name, entry->length)))
-			settle(held, entry, mp_judge_errno(0));
-		left += !entry->settled;
+		for (uint32_t i = 0; i < n; i++)
+		{
+			hashes[i] = mp_hash_name(entries[i].name, entries[i].length);
+			mp_nameset_expect(names, hashes[i]);
+		}
+		for (uint32_t i = 0; i < n; i++)
+		{
+			if (!entries[i].settled && entries[i].identity == MP_NO_IDENTITY &&
+				mp_nameset_has(names, hashes[i]))
+				settle(held, &entries[i], mp_judge_errno(0));
+			left += !entries[i].settled;
+		}
 	}
 	return left;
 }

@@ -88,6 +88,12 @@ mp_nameset_bytes(const MpNameSet *set)
 	return sizeof(*set) + set->n_slots * sizeof(set->slots[0]);
 }
 
+void
+mp_nameset_expect(const MpNameSet *set, uint64_t hash)
+{
+	__builtin_prefetch(&set->slots[slot_of(hash, set->n_slots)]);
+}
+
 bool
 mp_nameset_has(const MpNameSet *set, uint64_t hash)
 {

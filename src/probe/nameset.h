@@ -41,6 +41,8 @@ extern void mp_hashes_free(MpHashes *hashes);
 extern MpNameSet *mp_nameset_make(const MpHashes *hashes);
 extern size_t mp_nameset_bytes(const MpNameSet *set);
 extern bool mp_nameset_has(const MpNameSet *set, uint64_t hash);
+/* Begins to fetch from memory what mp_nameset_has is about to look at. */
+extern void mp_nameset_expect(const MpNameSet *set, uint64_t hash);
 
 /* One user less; the last one frees it.  NULL is nothing. */
 extern void mp_nameset_release(MpNameSet *set);
