@@ -30,6 +30,10 @@ AS $$
 #variable_conflict use_column
 <<my>>
 DECLARE
+	ordinals pg_catalog.int8[];
+	held_ordinals pg_catalog.int8[];
+	held_files {file.key:type}[];
+	others pg_catalog.bool;		-- whether any of the photos has another link
 	photos pg_catalog.text[];
 	files pg_catalog.text[];
 	mains pg_catalog.bool[];
@@ -40,24 +44,75 @@ DECLARE
 	best pg_catalog.jsonb := pg_catalog.jsonb_build_object();
 	held pg_catalog.jsonb := pg_catalog.jsonb_build_object();
 BEGIN
-	SELECT pg_catalog.array_agg(k.photo) FILTER (WHERE k.wanted),
-	       pg_catalog.array_agg(k.file) FILTER (WHERE k.wanted),
-	       pg_catalog.array_agg(k.was_main) FILTER (WHERE k.wanted),
-	       pg_catalog.array_agg(k.flagged) FILTER (WHERE k.wanted),
-	       pg_catalog.array_agg(k.locked) FILTER (WHERE k.wanted),
-	       pg_catalog.array_agg(k.file::{file.key:type}) FILTER (WHERE k.same)
+	-- What comes back is locked, and is what the rows say now. One statement for the three tables:
+	-- each row is found once, by its keys. It waits for nobody, so its order can't lead to a
+	-- deadlock (library_lock tells more). COALESCE: a link is to be found by its photo, which has few;
+	-- an index on files would serve as well, but texts compare slowly.
+	SELECT pg_catalog.array_agg(k.ordinal), pg_catalog.array_agg(k.photo), pg_catalog.array_agg(k.file),
+	       pg_catalog.array_agg(k.was_main), pg_catalog.array_agg(k.flagged),
+	       pg_catalog.array_agg(k.same), pg_catalog.array_agg(k.key)
+	  INTO ordinals, photos, files, mains, flags, free, gone
+	  FROM (SELECT g.ordinal, p.{photo.key}::pg_catalog.text AS photo,
+	               f.{file.key}::pg_catalog.text AS file, f.{file.key} AS key,
+	               COALESCE(p.{photo.main} {=} f.{file.key}, false) AS was_main,
+	               f.{file.missing} AS flagged,
+	               COALESCE(g.path {=} f.{file.path}::pg_catalog.text,
+	                        g.path IS NULL AND f.{file.path} IS NULL) AS same
+	          FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
+	                          pg_catalog.unnest($3::{file.key:type}[]), pg_catalog.unnest($4))
+	               WITH ORDINALITY AS g(photo, file, path, ordinal)
+	          JOIN {link} AS l
+	            ON l.{link.photo} {=} g.photo AND COALESCE(l.{link.file} {=} g.file, false){and_link_of_owner}
+	          JOIN {photo} AS p
+	            ON p.{photo.key} {=} g.photo AND p.{photo.owner} {=} $1::{photo.owner:type}
+	          JOIN {file} AS f ON f.{file.key} {=} g.file{and_file_of_owner}
+	         ORDER BY l.{link.photo}, l.{link.file}
+	           FOR NO KEY UPDATE OF p, f SKIP LOCKED
+	           FOR UPDATE OF l SKIP LOCKED) AS k;
+	-- A pair of which anything is locked by another session has links that didn't come back.
+	SELECT COALESCE(pg_catalog.array_agg(k.ordinal) FILTER (WHERE k.links {<>} 0), '{}'),
+	       pg_catalog.bool_or(k.others)
+	  INTO held_ordinals, others
+	  FROM (SELECT e.ordinal, pg_catalog.sum(e.sign) AS links, pg_catalog.bool_or(e.other) AS others
+	          FROM (SELECT h.ordinal, 1 AS sign, false AS other
+	                  FROM pg_catalog.unnest(my.ordinals) AS h(ordinal)
+	                UNION ALL
+	                SELECT g.ordinal, CASE WHEN l.{link.file} {=} g.file THEN -1 ELSE 0 END,
+	                       l.{link.file} {<>} g.file
+	                  FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
+	                                  pg_catalog.unnest($3::{file.key:type}[]))
+	                       WITH ORDINALITY AS g(photo, file, ordinal)
+	                  JOIN {link} AS l ON l.{link.photo} {=} g.photo{and_link_of_owner}) AS e
+	         GROUP BY e.ordinal) AS k;
+	IF pg_catalog.cardinality(my.held_ordinals) {>} 0 THEN
+		held_files := ARRAY(SELECT g.file
+		                      FROM pg_catalog.unnest($3::{file.key:type}[])
+		                           WITH ORDINALITY AS g(file, ordinal)
+		                     WHERE g.ordinal {=} ANY (SELECT pg_catalog.unnest(my.held_ordinals)));
+		RETURN QUERY
+		SELECT DISTINCT p.{photo.key}::pg_catalog.text, f.{file.key}::pg_catalog.text, 'busy',
+		       COALESCE(p.{photo.main} {=} f.{file.key}, false), NULL::pg_catalog.text, f.{file.missing}
+		  FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
+		                  pg_catalog.unnest($3::{file.key:type}[]))
+		       WITH ORDINALITY AS g(photo, file, ordinal)
+		  JOIN {photo} AS p
+		    ON p.{photo.key} {=} g.photo AND p.{photo.owner} {=} $1::{photo.owner:type}
+		  JOIN {file} AS f ON f.{file.key} {=} g.file{and_file_of_owner}
+		 WHERE g.ordinal {=} ANY (SELECT pg_catalog.unnest(my.held_ordinals));
+	END IF;
+	SELECT pg_catalog.array_agg(t.photo), pg_catalog.array_agg(t.file), pg_catalog.array_agg(t.main),
+	       pg_catalog.array_agg(t.flag), pg_catalog.array_agg(true), pg_catalog.array_agg(t.key)
 	  INTO photos, files, mains, flags, free, gone
-	  FROM (SELECT j.photo, j.file, j.flagged, j.locked, s.same,
-	               COALESCE(j.main {=} j.file, false) AS was_main,
-	               NOT j.locked OR (j.linked AND s.same) AS wanted
-	          FROM missing_photos.library_lock($1, $2, $3) AS j
-	         CROSS JOIN LATERAL (SELECT COALESCE(($4)[j.ordinal] {=} j.path,
-	                                             ($4)[j.ordinal] IS NULL AND j.path IS NULL)) AS s(same)
-	         ORDER BY j.ordinal) AS k;
+	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
+	                  pg_catalog.unnest(my.mains), pg_catalog.unnest(my.flags),
+	                  pg_catalog.unnest(my.free), pg_catalog.unnest(my.gone),
+	                  pg_catalog.unnest(my.ordinals))
+	    AS t(photo, file, main, flag, same, key, ordinal)
+	 WHERE t.same AND NOT t.ordinal {=} ANY (SELECT pg_catalog.unnest(my.held_ordinals));
 	IF my.photos IS NULL THEN
 		RETURN;
 	END IF;
-	IF true {=} ANY (my.mains) THEN
+	IF my.others AND true {=} ANY (my.mains) THEN
 		-- The file each photo shows from now on. Its row and its link are locked too, so that it is
 		-- still there when we commit.
 		SELECT COALESCE(pg_catalog.jsonb_object_agg(b.photo, b.file), my.best) INTO best
@@ -73,7 +128,9 @@ BEGIN
 		                              WHERE f.{file.key} {=} l.{link.file}{and_file_of_owner}
 		                                AND {media} AND NOT f.{file.missing} OFFSET 0) AS k
 		         WHERE t.main AND t.free
-		           AND NOT l.{link.file} {=} ANY (SELECT pg_catalog.unnest(my.gone))
+		           -- Not a file that is gone too, be it that its own turn is later.
+		           AND NOT l.{link.file} {=} ANY (SELECT pg_catalog.unnest(my.gone)
+		                                          UNION ALL SELECT pg_catalog.unnest(my.held_files))
 		         ORDER BY l.{link.photo}, k.rank, k.key) AS b;
 		SELECT COALESCE(pg_catalog.jsonb_object_agg(k.photo, k.file), my.held) INTO held
 		  FROM (SELECT b.key AS photo, b.value AS file
@@ -114,9 +171,11 @@ BEGIN
 	 USING ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 	                  pg_catalog.unnest(my.free)) AS t(photo, file, free)
 	 WHERE t.free AND l.{link.photo} {=} t.photo::{photo.key:type}
-	   AND l.{link.file} {=} t.file::{file.key:type}{and_link_of_owner};
+	   AND COALESCE(l.{link.file} {=} t.file::{file.key:type}, false){and_link_of_owner};
+	-- A pair that was given twice is told once.
 	RETURN QUERY
-	SELECT t.photo, t.file, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, t.main, t.after, t.flag
+	SELECT DISTINCT t.photo, t.file, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, t.main,
+	       t.after, t.flag
 	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
 	                  pg_catalog.unnest(my.free), pg_catalog.unnest(my.mains),
 	                  pg_catalog.unnest(my.afters), pg_catalog.unnest(my.flags))
