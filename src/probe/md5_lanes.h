@@ -4,7 +4,7 @@
  * MD5 can't be made faster for one message: each of its steps waits for the one before.  So the
  * processor's vectors take a message in each of their elements ("lanes"), and three vectors take
  * turns, so that two are worked on while one waits.  This file knows blocks of 64 bytes;
- * where they come from, padding and lengths are the caller's (digest_many.c).
+ * where they come from, padding and lengths are md5_feed.c's.
  */
 #ifndef MP_MD5_LANES_H
 #define MP_MD5_LANES_H
