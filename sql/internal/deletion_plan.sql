@@ -5,20 +5,6 @@
 -- Keys travel as text arrays, cast in the statements, so that indexes are used. Statements run with
 -- the caller's rights and search_path: every name in them has its schema.
 
-CREATE TYPE missing_photos.deletion_edge AS (
-	parent         oid,
-	child          oid,
-	partitions     oid[],
-	parent_columns name[],
-	child_columns  name[],
-	parent_types   text[],
-	operators      text[],
-	action         text,
-	set_columns    name[]
-);
-COMMENT ON TYPE missing_photos.deletion_edge IS
-	'a foreign key, and what becomes of the rows that reference deleted ones: delete, set null, set default or check (there must be none)';
-
 CREATE TYPE missing_photos.deletion_step AS (
 	kind         text,
 	node         integer,
@@ -36,145 +22,6 @@ CREATE TYPE missing_photos.deletion_step AS (
 COMMENT ON TYPE missing_photos.deletion_step IS
 	'a statement of a deletion; its parameters are columns of the keys collected for a node, or (node -1) the keys given, or (-2) the owner';
 
--- What is to be done with rows that reference deleted ones. A root's own rows never go along: a photo
--- that references a missing one stays.
-CREATE FUNCTION missing_photos.edge_action(
-	rule "char", told text, nullable name[], set_columns name[], match_full boolean,
-	columns integer, stays boolean, OUT action text, OUT changed name[])
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	WITH can AS (
-		SELECT ARRAY(SELECT c FROM unnest(set_columns) AS c WHERE c = ANY (nullable)) AS chosen,
-		       nullable IS NOT NULL AND (NOT match_full OR cardinality(nullable) = columns) AS null
-	)
-	SELECT CASE
-	       WHEN told = 'delete' AND NOT stays THEN 'delete'
-	       WHEN rule = 'd' AND told IS NULL THEN 'set default'
-	       WHEN rule = 'c' AND told IS NULL AND NOT stays THEN 'delete'
-	       WHEN can.null THEN 'set null'
-	       WHEN stays THEN 'check'
-	       ELSE 'delete' END,
-	       CASE WHEN rule = 'd' AND told IS NULL THEN set_columns
-	            WHEN rule = 'n' AND cardinality(can.chosen) > 0 THEN can.chosen
-	            ELSE nullable END
-	  FROM can
-$$;
-COMMENT ON FUNCTION missing_photos.edge_action IS
-	'what becomes of rows that reference deleted ones, and the columns that are set';
-
-CREATE FUNCTION missing_photos.deletion_edges(root oid, stay oid[], mapping jsonb)
-RETURNS missing_photos.deletion_edge[]
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	seen oid[] := ARRAY[root];
-	edges missing_photos.deletion_edge[] := '{}';
-	found record;
-	place integer := 1;
-BEGIN
-	WHILE place <= cardinality(seen) LOOP
-		FOR found IN
-			SELECT r.*, a.action, a.changed
-			  FROM missing_photos.references_to(seen[place]) AS r
-			  JOIN pg_class AS class ON class.oid = r.child
-			  JOIN pg_namespace AS space ON space.oid = class.relnamespace
-			 CROSS JOIN LATERAL missing_photos.edge_action(r.rule,
-			           CASE WHEN space.nspname = mapping ->> 'schema'
-			                THEN mapping #>> ARRAY['deletion', 'references', class.relname || '.'
-			                     || array_to_string(r.child_columns, ',')] END,
-			           r.nullable, r.set_columns, r.match_full, cardinality(r.child_columns),
-			           r.child = ANY (stay)) AS a
-		LOOP
-			edges := edges || ROW(seen[place], found.child, found.partitions, found.parent_columns,
-				found.child_columns, found.parent_types, found.operators, found.action,
-				found.changed)::missing_photos.deletion_edge;
-			IF found.action = 'delete' AND NOT found.child = ANY (seen) THEN
-				seen := seen || found.child;
-			END IF;
-		END LOOP;
-		place := place + 1;
-	END LOOP;
-	RETURN edges;
-END
-$$;
-COMMENT ON FUNCTION missing_photos.deletion_edges IS
-	'the foreign keys by which a deletion goes on from a table, at any depth';
-
-CREATE FUNCTION missing_photos.deletion_depths(
-	root oid, edges missing_photos.deletion_edge[], OUT relation oid, OUT depth integer)
-RETURNS SETOF record
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	depths jsonb := jsonb_build_object(root::text, 0);
-	edge missing_photos.deletion_edge;
-	deeper boolean := true;
-	rounds integer := 0;
-BEGIN
-	-- The longest way from the root. Tables that reference each other in a circle would never end;
-	-- no way is longer than there are keys.
-	WHILE deeper AND rounds <= cardinality(edges) LOOP
-		deeper := false;
-		FOREACH edge IN ARRAY edges LOOP
-			CONTINUE WHEN edge.action <> 'delete' OR edge.child = edge.parent
-				OR NOT depths ? edge.parent::text;
-			IF COALESCE((depths ->> edge.child::text)::integer, -1)
-				<= (depths ->> edge.parent::text)::integer
-			THEN
-				depths := depths || jsonb_build_object(edge.child::text,
-					(depths ->> edge.parent::text)::integer + 1);
-				deeper := true;
-			END IF;
-		END LOOP;
-		rounds := rounds + 1;
-	END LOOP;
-	RETURN QUERY SELECT e.key::oid, e.value::integer FROM jsonb_each_text(depths) AS e;
-END
-$$;
-COMMENT ON FUNCTION missing_photos.deletion_depths IS
-	'the tables whose rows a deletion takes, and how far each is from its root';
-
--- "e(k1, k2) in these arrays, and what of t references them". parameter: the first one's number.
-CREATE FUNCTION missing_photos.edge_keys(edge missing_photos.deletion_edge, parameter integer)
-RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT format('ROWS FROM (%s) AS e (%s)',
-	           string_agg(format('pg_catalog.unnest($%s::%s[])', parameter + part.place - 1,
-	                             part.type), ', ' ORDER BY part.place),
-	           string_agg('k' || part.place, ', ' ORDER BY part.place))
-	  FROM unnest(edge.parent_types) WITH ORDINALITY AS part (type, place)
-$$;
-COMMENT ON FUNCTION missing_photos.edge_keys IS 'the keys of deleted rows as a FROM item';
-
-CREATE FUNCTION missing_photos.edge_condition(edge missing_photos.deletion_edge)
-RETURNS text
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT string_agg(format('e.k%s %s t.%I', part.place, part.operator, part.name), ' AND '
-	                  ORDER BY part.place)
-	       || CASE WHEN edge.partitions IS NULL THEN ''
-	               ELSE format(' AND t.tableoid OPERATOR(pg_catalog.=) ANY (%L::pg_catalog.oid[])',
-	                           edge.partitions) END
-	  FROM unnest(edge.child_columns, edge.operators) WITH ORDINALITY AS part (name, operator, place)
-$$;
-COMMENT ON FUNCTION missing_photos.edge_condition IS 'whether row t references one of the keys e';
-
-CREATE FUNCTION missing_photos.edge_source(edge missing_photos.deletion_edge)
-RETURNS text
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT format('FROM %s AS t, %s WHERE %s', missing_photos.relation_source(edge.child),
-	              missing_photos.edge_keys(edge, 1), missing_photos.edge_condition(edge))
-$$;
-COMMENT ON FUNCTION missing_photos.edge_source IS 'the rows t that reference deleted ones';
-
 CREATE FUNCTION missing_photos.edge_statement(
 	edge missing_photos.deletion_edge, columns name[])
 RETURNS text
@@ -184,7 +31,7 @@ AS $$
 DECLARE
 	source text := missing_photos.relation_source(edge.child);
 	keys text := missing_photos.edge_keys(edge, 1);
-	condition text := missing_photos.edge_condition(edge);
+	condition text := missing_photos.edge_condition(edge, 1);
 BEGIN
 	IF edge.action = 'check' THEN
 		RETURN format('SELECT 1 %s LIMIT 1', missing_photos.edge_source(edge));
@@ -215,6 +62,37 @@ END
 $$;
 COMMENT ON FUNCTION missing_photos.edge_statement IS
 	'deletes or changes the rows that reference deleted ones, and returns what they were';
+
+-- Rows t that reference what goes and have something else to reference.
+CREATE FUNCTION missing_photos.replace_source(edge missing_photos.deletion_edge)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('FROM %s AS t WHERE t.%I OPERATOR(pg_catalog.=) ANY ($1::%s[]) AND %s IS NOT NULL',
+	              missing_photos.relation_source(edge.child), edge.child_columns[1],
+	              edge.parent_types[1], missing_photos.edge_other(edge, 1))
+$$;
+COMMENT ON FUNCTION missing_photos.replace_source IS
+	'the rows that reference something else from now on, as a FROM clause';
+
+CREATE FUNCTION missing_photos.replace_statement(edge missing_photos.deletion_edge, row_key name[])
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('WITH old AS MATERIALIZED (SELECT t.tableoid AS home, t.ctid AS place, t.%1$I AS old,'
+		|| ' %2$s AS new %3$s FOR UPDATE OF t)'
+		|| ' UPDATE %4$s AS t SET %1$I = old.new FROM old'
+		|| ' WHERE t.ctid OPERATOR(pg_catalog.=) old.place'
+		|| ' AND t.tableoid OPERATOR(pg_catalog.=) old.home RETURNING %5$s, old.old, t.%1$I',
+		edge.child_columns[1], missing_photos.edge_other(edge, 1),
+		missing_photos.replace_source(edge), missing_photos.relation_source(edge.child),
+		(SELECT string_agg(format('t.%I', c), ', ' ORDER BY n)
+		   FROM unnest(row_key) WITH ORDINALITY AS c (c, n)))
+$$;
+COMMENT ON FUNCTION missing_photos.replace_statement IS
+	'has rows reference something else instead of what goes, and returns what they were';
 
 -- The root's keys are given as one column; what references it may want others.
 CREATE FUNCTION missing_photos.deletion_plan(
@@ -247,6 +125,19 @@ BEGIN
 	given := format('t.%I OPERATOR(pg_catalog.=) ANY ($1::%s[])', key_column, types[1])
 		|| CASE WHEN owner_column IS NULL THEN '' ELSE format(
 			' AND t.%I OPERATOR(pg_catalog.=) $2::%s', owner_column, types[2]) END;
+
+	-- First of all, rows let go of what goes where they have something else to reference.
+	RETURN QUERY
+	SELECT 'replace', NULL::integer, (f.e).child, r.columns || (f.e).child_columns,
+	       cardinality(r.columns), '{-1}'::integer[], '{0}'::integer[],
+	       missing_photos.replace_statement(f.e, r.columns),
+	       format('set %s', (f.e).child_columns[1]), NULL::text[], NULL::integer[],
+	       missing_photos.replace_source(f.e)
+	  FROM (SELECT edges[n] AS e, n FROM generate_subscripts(edges, 1) AS n) AS f
+	 CROSS JOIN LATERAL (SELECT missing_photos.row_key((f.e).child) AS columns) AS r
+	 WHERE (f.e).instead IS NOT NULL AND (f.e).parent = root
+	   AND (f.e).parent_columns = ARRAY[key_column]
+	 ORDER BY f.n;
 
 	-- Keys, from the root down.
 	RETURN QUERY
@@ -355,7 +246,7 @@ BEGIN
 		statement := concat_ws(' UNION ', statement, format('SELECT %s FROM %s AS t, %s WHERE %s',
 			columns, missing_photos.relation_source(relation),
 			missing_photos.edge_keys(edge, COALESCE(cardinality(param_nodes), 0) + 1),
-			missing_photos.edge_condition(edge)));
+			missing_photos.edge_condition(edge, COALESCE(cardinality(param_nodes), 0) + 1)));
 		more := missing_photos.edge_parameters(edge.parent, edge.parent_columns, tables, node_keys);
 		param_nodes := param_nodes || more.nodes;
 		param_keys := param_keys || more.keys;

@@ -15,7 +15,7 @@ AS $$
 	                         FROM jsonb_array_elements(mapping -> 'deletion' -> kind.name)
 	                              WITH ORDINALITY AS rule
 	                        WHERE missing_photos.rule_applies(rule.value, mapping)), '[]'))
-	                 FROM (VALUES ('rules'), ('traces')) AS kind (name)), '{}'))
+	                 FROM (VALUES ('rules'), ('traces'), ('instead')) AS kind (name)), '{}'))
 $$;
 COMMENT ON FUNCTION missing_photos.mapping_at_hand IS
 	'the mapping with the deletion''s rules and traces that are for the layout at hand, and the names that fill its templates';
@@ -144,3 +144,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.deletion_inserts IS
 	'rows that the application leaves where photos were deleted';
+
+-- What the preset has a row of this table reference instead, with names filled in but for {keys}.
+CREATE FUNCTION missing_photos.edge_instead(relation oid, columns name[], mapping jsonb)
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT missing_photos.rule_statement(rule.value ->> 'value', mapping, '{keys}')
+	  FROM pg_class AS class
+	  JOIN pg_namespace AS space
+	    ON space.oid = class.relnamespace AND space.nspname = mapping ->> 'schema'
+	 CROSS JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,instead}') AS rule
+	 WHERE class.oid = edge_instead.relation AND class.relname = rule.value ->> 'table'
+	   AND columns = ARRAY[(rule.value ->> 'column')::name]
+$$;
+COMMENT ON FUNCTION missing_photos.edge_instead IS
+	'what a row can reference instead of what goes, where the preset says';

@@ -70,6 +70,23 @@ $$;
 COMMENT ON FUNCTION missing_photos.record_moves IS
 	'keeps the findings of files that moved, and forgets what was noted of them as gone or in doubt';
 
+-- A sidecar is told under its photo: it is no file of its own to the library.
+CREATE FUNCTION missing_photos.record_beside(
+	job_id uuid, owner text, photos text[], paths text[], places text[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO missing_photos.finding
+		(job_id, owner, photo, file, path, new_path, old_state, new_state, reason)
+	SELECT record_beside.job_id, record_beside.owner, s.photo, s.photo, s.path, s.place, 'present',
+	       'present', CASE WHEN s.place IS NULL THEN 'its sidecar was not found beside it'
+	                       ELSE 'its sidecar' END
+	  FROM unnest(photos, paths, places) AS s (photo, path, place)
+$$;
+COMMENT ON FUNCTION missing_photos.record_beside IS
+	'keeps the findings of sidecars that moved with their photos (place), or didn''t (NULL)';
+
 CREATE FUNCTION missing_photos.note_copies(
 	owner text, files text[], paths text[], sizes bigint[], mtimes bigint[])
 RETURNS void
@@ -232,6 +249,7 @@ AS $$
 	SELECT f.id, f.photo, f.file, f.path, f.new_path
 	  FROM missing_photos.finding AS f
 	 WHERE f.job_id = of_job AND f.new_path IS NOT NULL AND f.path IS NOT NULL AND f.id > after
+	   AND f.reason IS DISTINCT FROM 'its sidecar'
 	 ORDER BY f.id
 	 LIMIT most
 $$;

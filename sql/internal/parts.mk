@@ -7,6 +7,7 @@ SQL_INTERNAL = \
 	sql/internal/record.sql \
 	sql/internal/archive.sql \
 	sql/internal/references.sql \
+	sql/internal/deletion_edges.sql \
 	sql/internal/deletion_plan.sql \
 	sql/internal/deletion_rules.sql \
 	sql/internal/deletion.sql \

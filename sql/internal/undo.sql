@@ -110,6 +110,27 @@ $$;
 COMMENT ON FUNCTION missing_photos.lost_references IS
 	'the foreign keys that rows to be put back would break, as branches of a CASE';
 
+-- Columns that get new values in rows put back, as the application's clients need it.
+CREATE FUNCTION missing_photos.renewed_columns(relation oid)
+RETURNS name[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT ARRAY(
+		SELECT attribute.attname
+		  FROM missing_photos.attached_library AS library
+		 CROSS JOIN LATERAL jsonb_array_elements_text(library.mapping #> '{deletion,renewed}')
+		    AS renewed (name)
+		  JOIN pg_class AS class ON class.oid = renewed_columns.relation
+		  JOIN pg_namespace AS space
+		    ON space.oid = class.relnamespace AND space.nspname = library.mapping ->> 'schema'
+		  JOIN pg_attribute AS attribute
+		    ON attribute.attrelid = class.oid AND attribute.attname = renewed.name
+		   AND attribute.atthasdef AND NOT attribute.attisdropped)
+$$;
+COMMENT ON FUNCTION missing_photos.renewed_columns IS
+	'columns of a table that get their defaults in rows put back';
+
 CREATE FUNCTION missing_photos.undo_delete_statements(
 	relation oid, columns name[], OUT look text, OUT apply text)
 LANGUAGE plpgsql STABLE
@@ -119,6 +140,7 @@ DECLARE
 	source text := missing_photos.archived_source(cardinality(columns));
 	key name[] := missing_photos.row_key(relation);
 	stored name[] := missing_photos.stored_columns(relation);
+	renewed name[] := missing_photos.renewed_columns(relation);
 	expressions jsonb;
 	matches text;
 	same text;
@@ -127,13 +149,17 @@ BEGIN
 	SELECT jsonb_object_agg(c.name, c.value), string_agg(c.key_equal, ' AND ')
 	           FILTER (WHERE c.name = ANY (key)),
 	       format('ROW(%s)::pg_catalog.text OPERATOR(pg_catalog.=) ROW(%s)::pg_catalog.text',
-	              string_agg(format('t.%I', c.name), ', ' ORDER BY c.place),
-	              string_agg(c.value, ', ' ORDER BY c.place)),
+	              string_agg(format('t.%I', c.name), ', ' ORDER BY c.place)
+	                  FILTER (WHERE c.name <> ALL (renewed)),
+	              string_agg(c.value, ', ' ORDER BY c.place)
+	                  FILTER (WHERE c.name <> ALL (renewed))),
 	       format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s'
 	              || ' WHERE g.place OPERATOR(pg_catalog.=) ANY ($%s) ORDER BY g.place%s',
 	              missing_photos.relation_name(relation),
-	              string_agg(quote_ident(c.name), ', ' ORDER BY c.place),
-	              string_agg(c.value, ', ' ORDER BY c.place), source, cardinality(columns) + 1,
+	              string_agg(quote_ident(c.name), ', ' ORDER BY c.place)
+	                  FILTER (WHERE c.name <> ALL (renewed)),
+	              string_agg(c.value, ', ' ORDER BY c.place)
+	                  FILTER (WHERE c.name <> ALL (renewed)), source, cardinality(columns) + 1,
 	              CASE WHEN EXISTS (SELECT FROM pg_index AS i
 	                                 WHERE i.indrelid = undo_delete_statements.relation
 	                                   AND i.indisunique AND NOT i.indimmediate)

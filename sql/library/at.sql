@@ -21,7 +21,7 @@ $body$ ELSE $body$
 	       NOT p.{photo.external}
 	  FROM pg_catalog.unnest($1) AS g(path)
 	  JOIN {photo} AS p ON {at_path}
-	 WHERE {alive}
+	 WHERE {alive}{and_settled}
 $body$ END, 'the files that have these paths and the photos they are linked to, of any owner')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_at IS 'defines library_at';

@@ -10,7 +10,7 @@ AS $$
 	             'pointed_files', 'flagged_files', 'counts', 'content', 'lock', 'mark_missing',
 	             'mark_present', 'missing', 'lock_missing', 'move', 'claimed',
 	             'photos_by_content', 'add', 'reimported', 'job', 'last_import', 'derived', 'at',
-	             'owners_below']
+	             'owners_below', 'beside']
 $$;
 COMMENT ON FUNCTION missing_photos.contract_generators IS
 	'the families of functions a library answers with';

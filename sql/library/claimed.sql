@@ -5,7 +5,8 @@ RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	-- Any row of any owner counts, one about to be deleted too. The planner sees how many paths are
+	-- Any row of any owner counts, one about to be deleted too, and so do both places of a file that
+	-- the application is moving. The planner sees how many paths are
 	-- asked for: few are looked up, many are hashed.
 	SELECT missing_photos.contract_define(names, 'library_claimed', 'of_paths text[]',
 		'TABLE (path text)', missing_photos.contract_reads(1000),
@@ -16,7 +17,7 @@ AS $$
 $body$ ELSE $body$
 	SELECT g.path
 	  FROM pg_catalog.unnest($1) AS g(path)
-	 WHERE EXISTS (SELECT FROM {photo} AS p WHERE {at_path})
+	 WHERE EXISTS (SELECT FROM {photo} AS p WHERE {at_path}){or_in_flight}
 $body$ END, 'which of these paths a file of anybody''s has')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_claimed IS 'defines library_claimed';

@@ -1,9 +1,10 @@
 -- library_derived, library_derived_in_use: the files an application made of its photos.
 --
 -- In a mapping, each table whose role begins with "derived_" names such files in all its columns
--- but two: "photo" is the photo they were made of (without it the table only tells what is in use),
--- "hash" what a photo's content is called. "derived" in the mapping gives the folder that relative
--- names start from, and places that no column names, with %s for the hash.
+-- but three: "photo" is the photo they were made of (without it the table only tells what is in use),
+-- "hash" what a photo's content is called, "kind" what a row is about. "derived" in the mapping gives
+-- the folder that relative names start from, places that no column names, with %s for the hash, and
+-- which kinds of rows name files that were made ("kinds"; the others' are in use all the same).
 
 CREATE FUNCTION missing_photos.derived_columns(names jsonb)
 RETURNS TABLE (role text, col text)
@@ -13,7 +14,7 @@ AS $$
 	SELECT part[1], part[2]
 	  FROM jsonb_object_keys(names) AS name
 	 CROSS JOIN LATERAL regexp_match(name, '^(derived_[a-z_]+)\.([a-z_]+)$') AS part
-	 WHERE part[2] NOT IN ('photo', 'hash')
+	 WHERE part[2] NOT IN ('photo', 'hash', 'kind')
 	 ORDER BY part[1], part[2]
 $$;
 COMMENT ON FUNCTION missing_photos.derived_columns IS
@@ -35,8 +36,11 @@ BEGIN
 		SELECT d.{%1$s.photo}::pg_catalog.text AS photo, v.name, v.hash
 		  FROM {%1$s} AS d
 		 CROSS JOIN LATERAL (VALUES %2$s) AS v(name, hash)
-		 WHERE d.{%1$s.photo} {=} ANY ($1::{%1$s.photo:type}[]) AND v.name {<>} ''$q$,
-	           c.role, c.made), ' UNION ALL ')
+		 WHERE d.{%1$s.photo} {=} ANY ($1::{%1$s.photo:type}[]) AND v.name {<>} ''%3$s$q$,
+	           c.role, c.made, CASE WHEN names ? (c.role || '.kind') THEN format(
+	               ' AND d.{%s.kind}::pg_catalog.text {=} ANY (ARRAY(SELECT '
+	               || 'pg_catalog.jsonb_array_elements_text(%L)))', c.role,
+	               names #> '{derived,kinds}') ELSE '' END), ' UNION ALL ')
 	  INTO named
 	  FROM (SELECT one.role, string_agg(one.made, ', ') AS made
 	          FROM (SELECT role, format('(d.{%s.%s}::pg_catalog.text, NULL::pg_catalog.text)', role, col)

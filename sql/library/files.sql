@@ -21,7 +21,7 @@ $body$ ELSE $body$
 	SELECT p.{photo.key}::pg_catalog.text, p.{photo.key}::pg_catalog.text,
 	       p.{photo.path}::pg_catalog.text, p.{photo.offline}, NOT p.{photo.external}
 	  FROM {photo} AS p
-	 WHERE p.{photo.owner} {=} $1::{photo.owner:type} AND {alive}
+	 WHERE p.{photo.owner} {=} $1::{photo.owner:type} AND {alive}{and_settled}
 $body$ END, 'files linked to an owner''s photos, one row per link; flagged: held as missing, readonly: never to be changed')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_files IS 'defines library_files';
@@ -47,7 +47,7 @@ $body$ ELSE $body$
 	SELECT p.{photo.key}::pg_catalog.text, p.{photo.key}::pg_catalog.text,
 	       p.{photo.path}::pg_catalog.text, p.{photo.offline}, NOT p.{photo.external}, true, true
 	  FROM {photo} AS p
-	 WHERE p.{photo.key} {=} $1::{photo.key:type} AND {alive}
+	 WHERE p.{photo.key} {=} $1::{photo.key:type} AND {alive}{and_settled}
 $body$ END, 'the files linked to one photo; main: the photo''s main file, media: not a metadata sidecar')
 $$;
 COMMENT ON FUNCTION missing_photos.generate_photo_files IS 'defines library_photo_files';

@@ -115,7 +115,7 @@ BEGIN
 	       WITH ORDINALITY AS g(photo, file, ordinal)
 	  JOIN {photo} AS p
 	    ON p.{photo.key} {=} g.photo AND p.{photo.owner} {=} $1::{photo.owner:type}
-	 WHERE g.file {=} g.photo AND {alive} AND p.{photo.external}
+	 WHERE g.file {=} g.photo AND {alive}{and_settled} AND p.{photo.external}
 	 ORDER BY g.photo, g.ordinal;
 END
 $body$ END, 'locks these pairs of photo and file without waiting, and says what they are now and which could be locked')

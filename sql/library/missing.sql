@@ -27,7 +27,7 @@ AS $$
 			THEN ' AND p.{photo.owner} {=} k.{link.owner}' ELSE '' END,
 		'and_k_is_files', CASE WHEN names ? 'link.owner' AND names ? 'file.owner'
 			THEN ' AND k.{link.owner} {=} f.{file.owner}' ELSE '' END)
-	  ELSE jsonb_build_object('may_go', 'p.{photo.offline} AND p.{photo.external} AND {alive}')
+	  ELSE jsonb_build_object('may_go', 'p.{photo.offline} AND p.{photo.external} AND {alive}{and_settled}')
 	  END) AS condition
 $$;
 COMMENT ON FUNCTION missing_photos.missing_names IS 'what these templates say of photos and files';
@@ -50,7 +50,7 @@ $body$ ELSE $body$
 	SELECT p.{photo.key}::pg_catalog.text
 	  FROM {photo} AS p
 	 WHERE p.{photo.owner} {=} $1::{photo.owner:type} AND p.{photo.offline} AND p.{photo.external}
-	   AND {alive}
+	   AND {alive}{and_settled}
 	 ORDER BY p.{photo.key}
 $body$ END, 'an owner''s photos that no media file is linked to, in key order');
 	-- A file goes only if every photo that knows it is the owner's and going too, or has another

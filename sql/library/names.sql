@@ -149,6 +149,20 @@ AS $$
 			WHEN names ? 'photo.status'
 			THEN format('p.{photo.status} {<>} %L::{photo.status:type}',
 			            mapping #>> '{states,deleting}') ELSE 'true' END,
+		-- Nor are those whose files the application is moving right now: judged, they would be
+		-- missing at the one place or unknown at the other.
+		'sidecar_kind', quote_nullable(mapping #>> '{states,sidecar}'),
+		'and_settled', CASE WHEN names ? 'flight' THEN format(
+			' AND NOT p.{photo.key} {=} ANY (SELECT v.{flight.photo}::{photo.key:type} '
+			|| 'FROM {flight} AS v WHERE v.{flight.photo} IS NOT NULL '
+			|| 'AND v.{flight.kind}::pg_catalog.text {=} %L)', mapping #>> '{states,flying}')
+			ELSE '' END,
+		'or_in_flight', CASE WHEN names ? 'flight' THEN ' UNION ALL '
+			|| 'SELECT x.path FROM {flight} AS v '
+			|| 'CROSS JOIN LATERAL (VALUES (v.{flight.old}::pg_catalog.text), '
+			|| '(v.{flight.new}::pg_catalog.text)) AS x(path) '
+			|| 'WHERE x.path {=} ANY ($1) AND NOT EXISTS (SELECT FROM {photo} AS p '
+			|| 'WHERE p.{photo.path} {=} x.path::{photo.path:type})' ELSE '' END,
 		'active', CASE WHEN names ? 'photo.status'
 			THEN format('p.{photo.status} {=} %L::{photo.status:type}',
 			            mapping #>> '{states,active}') ELSE 'true' END,

@@ -15,6 +15,7 @@ SQL_LIBRARY = \
 	sql/library/mark_missing.sql \
 	sql/library/mark_present.sql \
 	sql/library/move.sql \
+	sql/library/beside.sql \
 	sql/library/claimed.sql \
 	sql/library/at.sql \
 	sql/library/add.sql \
@@ -23,6 +24,7 @@ SQL_LIBRARY = \
 	sql/library/last_import.sql \
 	sql/library/missing.sql \
 	sql/library/deletion_librephotos.sql \
+	sql/library/deletion_immich.sql \
 	sql/library/deletion_standalone.sql \
 	sql/library/derived.sql \
 	sql/library/preset_librephotos.sql \

@@ -110,6 +110,8 @@ preview_others(const Preview *preview, const Part *part)
 
 		if (step->kind == STEP_GUARD && strcmp(step->action, "delete") != 0)
 			count_rows(preview, part, step, step->statement);
+		else if (step->kind == STEP_REPLACE)
+			count_rows(preview, part, step, step->look);
 		else if (step->kind == STEP_INSERT)
 		{
 			deletion_step(&part->run, part->nodes, step,

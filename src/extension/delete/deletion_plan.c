@@ -28,7 +28,8 @@ enum
 static StepKind
 step_kind(const char *name)
 {
-	static const char *const names[] = {"collect", "insert", "check", "change", "delete", "guard"};
+	static const char *const names[] = {"replace", "collect", "insert", "check", "change", "delete",
+	"guard"};
 
 	for (int i = 0; i < (int) lengthof(names); i++)
 		if (strcmp(name, names[i]) == 0)

@@ -7,6 +7,7 @@
 
 typedef enum StepKind
 {
+	STEP_REPLACE,				/* have rows reference something else, before anything is collected */
 	STEP_COLLECT,				/* fetch keys of a node */
 	STEP_INSERT,				/* leave traces */
 	STEP_CHECK,					/* there must be no such row */

@@ -107,8 +107,8 @@ note_touched(const DeletionRun *run, const DeletionStep *step, const TextRows *r
 static int
 write_step(DeletionRun *run, TextRows **nodes, const DeletionStep *step)
 {
-	static const char *const actions[] = {[STEP_INSERT] = "insert", [STEP_CHANGE] = "change",
-	[STEP_DELETE] = "delete"};
+	static const char *const actions[] = {[STEP_REPLACE] = "change", [STEP_INSERT] = "insert",
+	[STEP_CHANGE] = "change", [STEP_DELETE] = "delete"};
 	TextRows   *rows;
 
 	deletion_step(run, nodes, step, step->statement);
@@ -165,13 +165,24 @@ check_step(const DeletionRun *run, TextRows **nodes, const DeletionStep *step)
 				 errhint("Change those rows first; the column that references them can't be NULL.")));
 }
 
+static void
+replace_first(DeletionRun *run)
+{
+	for (int i = 0; i < run->plan->n_steps; i++)
+		if (run->plan->steps[i].kind == STEP_REPLACE)
+			(void) write_step(run, NULL, &run->plan->steps[i]);
+}
+
 void
 deletion_run(DeletionRun *run)
 {
 	MemoryContext step_context = AllocSetContextCreate(CurrentMemoryContext, "missing_photos deletion",
 													   ALLOCSET_DEFAULT_SIZES);
-	TextRows  **nodes = deletion_collect(run);
+	TextRows  **nodes;
 	int			last = 0;
+
+	replace_first(run);
+	nodes = deletion_collect(run);
 
 	for (int i = 0; i < run->plan->n_steps; i++)
 	{
@@ -182,7 +193,7 @@ deletion_run(DeletionRun *run)
 			check_step(run, nodes, step);
 		else if (step->kind == STEP_GUARD)
 			guard_step(run, nodes, step);
-		else if (step->kind != STEP_COLLECT)
+		else if (step->kind != STEP_COLLECT && step->kind != STEP_REPLACE)
 			last = write_step(run, nodes, step);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(step_context);

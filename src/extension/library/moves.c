@@ -6,6 +6,7 @@
 #include "miscadmin.h"
 #include "storage/latch.h"
 
+#include "beside.h"
 #include "compat.h"
 #include "moves.h"
 #include "sql_calls.h"
@@ -238,7 +239,10 @@ moves_apply(Changes *changes, const Columns *moves, Columns *moved)
 	}
 	changes->busy += again->n_rows;
 	if (done->n_rows > 0)
+	{
 		record(changes, done);
+		beside_follow(changes, done);
+	}
 	for (int i = 0; moved != NULL && i < done->n_rows; i++)
 		copy_row(moved, done, i);
 	columns_free(done);

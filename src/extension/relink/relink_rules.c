@@ -1,6 +1,7 @@
 /* relink_rules.c: calling the rules, and what came of them; see relink.h. */
 #include "postgres.h"
 
+#include "beside.h"
 #include "relink.h"
 #include "sql_calls.h"
 
@@ -146,6 +147,15 @@ tell_unread(const Relink *relink)
 						counts->unreadable)));
 }
 
+/* Those that moved after their photos, say while the root was watched. */
+static void
+find_sidecars(const OwnerScan *scan)
+{
+	Changes		changes = {.owner = scan->job.owner, .job_id = scan->job.id, .has_job = true};
+
+	beside_find_astray(&changes);
+}
+
 void
 relink_end(Relink *relink)
 {
@@ -168,4 +178,6 @@ relink_end(Relink *relink)
 	relink_call(relink, "SELECT missing_photos.relink_clear($1, false)");
 	if (relink->discovery != NULL)
 		tell_unread(relink);
+	if (!relink->scan->dry_run)
+		find_sidecars(relink->scan);
 }

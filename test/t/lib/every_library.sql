@@ -29,7 +29,7 @@ BEGIN
 		  FROM pg_class AS c
 		 WHERE c.relkind = 'r'
 		   AND c.relnamespace = (SELECT current_schemas(false))[1]::regnamespace
-		   AND c.relname NOT IN ('api_longrunningjob', 'jobs')
+		   AND c.relname NOT IN ('api_longrunningjob', 'jobs') AND c.relname NOT LIKE '%\_audit'
 	LOOP
 		RETURN QUERY EXECUTE format($q$
 			SELECT %L, (SELECT string_agg(k.value, ' ') FROM jsonb_each_text(l.line) AS k
@@ -37,7 +37,7 @@ BEGIN
 			  FROM (SELECT CASE %L WHEN 'api_photo_files' THEN to_jsonb(r) - 'id'
 			                WHEN 'asset' THEN to_jsonb(r) - '{updatedAt,updateId,deletedAt}'::text[]
 			                     || jsonb_build_object('deletedAt', to_jsonb(r) -> 'deletedAt' <> 'null')
-			                ELSE to_jsonb(r) END AS line FROM %s AS r) AS l $q$,
+			                ELSE to_jsonb(r) - '{updatedAt,updateId}'::text[] END AS line FROM %s AS r) AS l $q$,
 			place.name, place.keys, place.name, place.oid);
 	END LOOP;
 END

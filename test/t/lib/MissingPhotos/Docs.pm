@@ -10,7 +10,7 @@ use Exporter 'import';
 
 our @EXPORT = qw(sql_of_page commands_of_page);
 
-use constant BEGINS_SQL => qr/(?:SELECT|CALL|CREATE|ALTER|SET|RESET|GRANT|REVOKE|INSERT|UPDATE|DELETE|
+use constant BEGINS_SQL => qr/^(?:SELECT|CALL|CREATE|ALTER|SET|RESET|GRANT|REVOKE|INSERT|UPDATE|DELETE|
     DROP|LISTEN|LOAD|WITH|BEGIN|EXPLAIN|VACUUM|ANALYZE)\b/x;
 
 # In the order of the page: { line, block, sql }. Statements of one block share its number.

@@ -23,6 +23,7 @@ my @NEEDS = (
     [ qr/undo_delete/ => \&a_deletion ],
     [ qr/undo_scan/ => \&missing_files ],
     [ qr/remap_paths/ => \&moved_folder ],
+    [ qr/undo_moves/ => \&a_move ],
     [ qr/choose_candidate/ => \&two_candidates ],
     [ qr/add_file\(/ => \&a_new_file ],
     [ qr/probe_socket = '/ => \&a_service ],
@@ -32,13 +33,13 @@ my @NEEDS = (
 # Which job "…" means.
 my %JOB = (approve_job => q(state = 'held'), cancel_job => q(state = 'held'),
     resume_job => q(state = 'lost'),
-    undo_scan => q(kind = 'scan' AND state = 'finished'),
-    undo_moves => q(kind IN ('remap', 'relink', 'watch') AND state = 'finished'));
+    undo_scan => q(kind = 'scan' AND state = 'finished'));
 
 sub new
 {
     my ($class, $library, $page) = @_;
-    my $self = bless { library => $library, page => $page, block => 0, prepared => {}, lost => [] }, $class;
+    my $self = bless { library => $library, page => $page, block => 0, prepared => {}, lost => [],
+        moved => [] }, $class;
     $library->sql(q(
         DO $$ BEGIN CREATE ROLE docker LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO docker;
@@ -64,6 +65,7 @@ sub run
     return '' if $sql eq '';
     my (undef, $error) = $session->query($sql =~ s/;\s*(?:--.*)?\n*$//r);
     chomp $error;
+    $self->move_back if $sql =~ /undo_moves/;
     return $error ne '' ? "$error in: $sql" : $self->run_scheduled($sql);
 }
 
@@ -74,6 +76,9 @@ sub filled_in
     my $disk = $self->{library}{disk};
     return '' if $sql =~ /^CREATE EXTENSION pg_cron/;
     $sql =~ s/\b42\b/2/g;
+    # Immich's own folders and an external library, where the fixture has them.
+    $sql =~ s{'/data/}{'/usr/src/app/upload/}g, $sql =~ s{'/mnt/photos}{'/data}g
+        if $self->{library}{preset} eq 'immich';
     $sql =~ s/(add_root\('([^']+)')(?:, '[^']+')?/"$1, '" . $self->{library}->on_disk($2) . "'"/ge;
     $sql =~ s/(add_derived_root\('([^']+)'), '[^']+'/"$1, '" . $self->{library}->on_disk($2) . "'"/ge;
     $sql =~ s{'/run/missing_photos/probe\.socket'}{'$disk/probe.socket'};
@@ -91,6 +96,8 @@ sub job
     my ($self, $verb) = @_;
     return $self->sql('SELECT job_id FROM missing_photos.archives ORDER BY deleted_at DESC LIMIT 1')
         if $verb eq 'undo_delete';
+    return $self->sql('SELECT job_id FROM missing_photos.findings WHERE new_path IS NOT NULL LIMIT 1')
+        if $verb eq 'undo_moves';
     my $which = $JOB{$verb} // 'true';
     my $id = $self->sql("SELECT job_id FROM missing_jobs WHERE $which ORDER BY queued_at DESC LIMIT 1");
     return $id eq '' ? 'no such job' : $id;
@@ -170,6 +177,23 @@ sub moved_folder
     $self->move('/data/2', '/data/new') unless $self->{prepared}{moved}++;
 }
 
+sub move_back
+{
+    my ($self) = @_;
+    my $library = $self->{library};
+    rename($library->on_disk($_->[0]), $library->on_disk($_->[1])) or die $! for reverse @{ $self->{moved} };
+    $self->{moved} = [];
+}
+
+sub a_move
+{
+    my ($self) = @_;
+    return if $self->job('undo_moves') ne '';
+    my ($path) = $self->{library}->column('SELECT path FROM t.map WHERE owner = 2 AND n = 9');
+    $self->move($path, "$path.moved.jpg");
+    $self->sql('SELECT * FROM relink_missing(t.owner(2))');
+}
+
 sub move
 {
     my ($self, $from, $to) = @_;
@@ -222,7 +246,8 @@ sub a_service
 sub a_marker
 {
     my ($self) = @_;
-    $self->{library}->make_content("$_/.derived") for '/protected_media', '/usr/src/app/upload/thumbs';
+    $self->{library}->make_content("$_/.derived") for '/protected_media',
+        '/usr/src/app/upload/thumbs', '/usr/src/app/upload/encoded-video';
 }
 
 # All as it was, for the next page: the files, the server's settings.
@@ -238,7 +263,7 @@ sub leave
         $library->sql('ALTER SYSTEM RESET missing_photos.probe_socket');
         $library->sql('SELECT pg_reload_conf()');
     }
-    rename($library->on_disk($_->[0]), $library->on_disk($_->[1])) or die $! for reverse @{ $self->{moved} // [] };
+    $self->move_back;
     unlink map { $library->on_disk($_) } @{ $self->{made} // [] };
     $library->give_back(@{ $self->{lost} });
     $library->{node}->safe_psql('postgres', "DROP DATABASE $library->{database} WITH (FORCE)");

@@ -113,7 +113,7 @@ sub new
     $self->make_content($_) for $self->column('SELECT path FROM t.map');
     make_path("$self->{disk}/upload/library");
     $self->sql("SELECT missing_photos.add_root('/data', '$self->{disk}/data'),
-                       missing_photos.add_root('/usr/src/app/upload', '$self->{disk}/upload')");
+                       missing_photos.add_root('/usr/src/app/upload/library', '$self->{disk}/upload/library')");
     return $self;
 }
 
