@@ -213,7 +213,7 @@ sub moving
 sub locks
 {
     my $immich = MissingPhotos::Session->new($node, $library->{database});
-    is($immich->query('SELECT pg_try_advisory_lock(1337)'), 't', 'Immich runs');
+    is(($immich->query('SELECT pg_try_advisory_lock(1337)'))[0], 't', 'Immich runs');
     my @lost = $library->lose('owner = 2 AND n = 6');
     is($library->scan(2), '1|0|0|0', 'scans go on beside it');
     $library->give_back(@lost);
@@ -273,7 +273,7 @@ sub preview
     is($library->sql(q(SELECT string_agg(p.relation || ' ' || p.action || ' ' || p.rows, '; ')
                          FROM missing_photos.delete_preview(t.owner(2)) AS p(relation, action, rows)
                         WHERE p.relation::text ~ 'stack|album"?$|public.asset$')),
-        'public.album set albumThumbnailAssetId 1; public.asset delete 5; public.stack set primaryAssetId 1',
+        'public.asset delete 5; public.stack set primaryAssetId 1; public.album set null 1',
         'the preview: the stack gets another primary');
     $library->give_back(@lost);
     $library->scan(2);
@@ -347,9 +347,9 @@ sub files_made
         $library->sql(sprintf q(SELECT missing_photos.add_derived_root('/usr/src/app/upload/%s', '%s', '.derived')),
             $folder, $library->on_disk("/usr/src/app/upload/$folder"));
     }
-    my @made = $library->column(q(SELECT path FROM asset_file AS f JOIN t.map AS m ON m.photo = f."assetId"::text
+    my @made = $library->column(q(SELECT f.path FROM asset_file AS f JOIN t.map AS m ON m.photo = f."assetId"::text
                                    WHERE m.owner = 2 AND m.n IN (4, 5) AND f.type <> 'sidecar'));
-    my @theirs = $library->column(q(SELECT path FROM asset_file AS f JOIN t.map AS m ON m.photo = f."assetId"::text
+    my @theirs = $library->column(q(SELECT f.path FROM asset_file AS f JOIN t.map AS m ON m.photo = f."assetId"::text
                                    WHERE m.owner = 2 AND m.n = 8 AND f.type <> 'sidecar'));
     $library->make_content($_) for @made, @theirs;
     my ($sidecar) = $library->column('SELECT path || $$.xmp$$ FROM t.map WHERE owner = 2 AND n = 4');
