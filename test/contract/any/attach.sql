@@ -7,7 +7,7 @@ SELECT mapping #>> '{tables,photo,name}' AS photo_table, mapping #>> '{tables,ph
                 mapping #>> '{tables,photo,columns,relative}') AS path_column
   FROM missing_photos.attached_library \gset
 SELECT t.ok(missing_photos.check_library() IS NOT NULL, 'check_library: an attached library is in order');
-SELECT t.is((SELECT count(*)::text FROM missing_photos.contract_functions()), '28', 'all functions are there');
+SELECT t.is((SELECT count(*)::text FROM missing_photos.contract_functions()), '31', 'all functions are there');
 SELECT t.ok((SELECT bool_and(acl IS NOT NULL AND NOT EXISTS (
 	SELECT FROM aclexplode(acl) AS p WHERE p.grantee = 0)) FROM missing_photos.contract_functions()),
 	'none of them is PUBLIC''s');

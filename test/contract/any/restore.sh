@@ -22,7 +22,7 @@ is() { if [ "$1" = "$2" ]; then echo "ok - $3"; else printf 'not ok - %s\n# got:
 is "$(sql restored -c "$counts")" "$before" "the same counts"
 is "$(sql restored -c 'SELECT missing_photos.check_library()' && echo in order)" "
 in order" "check_library is content"
-is "$(sql restored -c 'SELECT count(*) FROM missing_photos.contract_functions()')" 28 "all functions are tied to the extension"
+is "$(sql restored -c 'SELECT count(*) FROM missing_photos.contract_functions()')" 31 "all functions are tied to the extension"
 is "$(sql restored -c "SELECT has_function_privilege('contract_reader', 'missing_photos.library_counts(text)', 'EXECUTE') AND NOT has_function_privilege('contract_reader', 'missing_photos.library_owners()', 'EXECUTE')")" t "grants are as they were"
 is "$(sql restored -c "SELECT t.lose('12', '{1}')")" "1 image changed main->image" "it can be written"
 is "$(sql restored -c 'SELECT missing_photos.attach_library(preset, library_schema) FROM missing_photos.attached_library' -c 'DROP EXTENSION missing_photos' -c "SELECT count(*) FROM pg_proc WHERE proname ^@ 'library_'")" "
