@@ -149,9 +149,9 @@ AS $$
 			WHEN names ? 'photo.status'
 			THEN format('p.{photo.status} {<>} %L::{photo.status:type}',
 			            mapping #>> '{states,deleting}') ELSE 'true' END,
+		'sidecar_kind', quote_nullable(mapping #>> '{states,sidecar}'),
 		-- Nor are those whose files the application is moving right now: judged, they would be
 		-- missing at the one place or unknown at the other.
-		'sidecar_kind', quote_nullable(mapping #>> '{states,sidecar}'),
 		'and_settled', CASE WHEN names ? 'flight' THEN format(
 			' AND NOT p.{photo.key} {=} ANY (SELECT v.{flight.photo}::{photo.key:type} '
 			|| 'FROM {flight} AS v WHERE v.{flight.photo} IS NOT NULL '
