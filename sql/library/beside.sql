@@ -74,8 +74,10 @@ $body$ ELSE none END, 'sidecars that lay beside photos'' files at their old path
 	 CROSS JOIN LATERAL (SELECT p.{photo.path}::pg_catalog.text AS old) AS m
 	 CROSS JOIN LATERAL (VALUES (pg_catalog.concat(m.old, '.xmp')),
 	                            (pg_catalog.concat({stem_of_old}, '.xmp'))) AS w(place)
-	 WHERE p.{photo.owner} {=} $1::{photo.owner:type} AND {alive}{and_settled} AND p.{photo.external}
+	 WHERE NOT pg_catalog.starts_with(s.path, p.{photo.path}::pg_catalog.text)
+	   AND p.{photo.owner} {=} $1::{photo.owner:type} AND {alive}{and_settled} AND p.{photo.external}
 	   AND NOT p.{photo.offline} AND {folder_of_path} {<>} {folder_of_old}
+	 ORDER BY s.key, pg_catalog.length(w.place) OPERATOR(pg_catalog.>) pg_catalog.length(m.old) DESC
 $body$ ELSE none END, 'sidecars named elsewhere than beside an owner''s photos, and where they may be');
 	PERFORM missing_photos.contract_define(all_names, 'library_move_beside',
 		'of_files text[], of_paths text[], of_places text[]', 'TABLE (file text)',

@@ -201,10 +201,20 @@ beside_find_astray(const Changes *changes)
 	there = beside_columns();
 	if (rows->n_rows > 0)
 	{
+		const char *last = NULL;
+
+		/* One may lie at either of two places; the likelier comes first. */
 		sights = look_for(rows);
 		for (int i = 0; i < rows->n_rows; i++)
-			if (sights.at_path[i] == MP_MISSING && sights.at_place[i] == MP_PRESENT)
-				add_row(there, rows, i, true);
+		{
+			const char *file = columns_cstring(rows, B_FILE, i);
+
+			if (sights.at_path[i] != MP_MISSING || sights.at_place[i] != MP_PRESENT ||
+				(last != NULL && strcmp(last, file) == 0))
+				continue;
+			add_row(there, rows, i, true);
+			last = file;
+		}
 		move(changes, there);
 	}
 	columns_free(rows);
