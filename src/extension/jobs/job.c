@@ -18,6 +18,7 @@
 #include "job_lock.h"
 #include "library.h"
 #include "owner_lock.h"
+#include "plan_settings.h"
 #include "settings.h"
 #include "sql_calls.h"
 
@@ -91,6 +92,8 @@ try_commit(Job *job)
 	MemoryContext context = CurrentMemoryContext;
 	ErrorData  *volatile error = NULL;
 
+	/* Deferred checks of foreign keys look for one row after the other.  Ends with the transaction. */
+	(void) plan_settings_begin(true);
 	PG_TRY();
 	{
 		SPI_commit();
