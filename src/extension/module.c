@@ -8,8 +8,9 @@
  *                  watcher, watch_root (one root and its probe), watch_apply (events become changes),
  *                  watch_new, watch_look, watch_doubts (owners to be scanned), watch_verbs, watch_client
  *   delete/    deleting what is missing
- *                  delete, delete_steps, delete_batches (the verbs), delete_preview, undo_delete,
- *                  deletion, deletion_settle, deletion_run, deletion_plan, archive (what goes and is kept),
+ *                  delete, delete_steps, delete_batches (the verbs), delete_preview, undo_delete, undo_chunk,
+ *                  deletion, deletion_settle, touched (counters and the like), deletion_run, deletion_plan,
+ *                  archive (what goes and is kept),
  *                  derived, add_derived_root, drain, removals (files made of photos)
  *   relink/    files that moved
  *                  relink_missing (the verbs), relink, relink_stage, relink_read, relink_apply, relinked,

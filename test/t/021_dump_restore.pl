@@ -25,19 +25,6 @@ subtest 'a migrated application' => \&migrated;
 $node->stop;
 done_testing();
 
-# A database with all that another one holds.
-sub restored
-{
-    my ($library, $database) = @_;
-    my $file = $node->basedir . "/$database.sql";
-    system_or_bail($node->installed_command('pg_dump'), '-d', $node->connstr($library->{database}), '-f', $file);
-    $node->safe_psql('postgres', "CREATE DATABASE $database;
-        ALTER DATABASE $database SET search_path = $library->{schema}, public");
-    my $copy = bless { %$library, database => $database }, ref $library;
-    $copy->run_file($file);
-    return $copy;
-}
-
 sub let_application_work
 {
     my ($library) = @_;
@@ -68,7 +55,7 @@ sub dump_and_restore
     $library->make_content($lost[0], 'another file');
     $library->scan(2);
 
-    my $copy = restored($library, "restored_$library->{name}");
+    my $copy = $library->dumped("restored_$library->{name}");
     is($copy->sql($REMEMBERED{$_}), $library->sql($REMEMBERED{$_}), "$_ is remembered")
         for sort keys %REMEMBERED;
     is($copy->sql('SELECT t.digest()'), $library->sql('SELECT t.digest()'), 'the library is the same');
@@ -118,7 +105,7 @@ sub another_schema
     let_application_work_in($library);
     is(as_application($library, q(SELECT num_missing_files FROM other.missing_counts WHERE owner = '2')),
         '1', 'the application may read it');
-    my $copy = restored($library, 'restored_elsewhere');
+    my $copy = $library->dumped('restored_elsewhere');
     $library->give_back(@lost);
     $copy->sql('CALL other.scan_missing_photos(2)');
     is($copy->sql('SELECT count(*) FROM other.missing_files'), '0',

@@ -139,6 +139,20 @@ sub copy
     return bless { %$self, database => $database }, ref $self;
 }
 
+# The same files, and a database restored from a dump of this one.
+sub dumped
+{
+    my ($self, $database) = @_;
+    my $node = $self->{node};
+    my $file = $node->basedir . "/$database.sql";
+    system_or_bail($node->installed_command('pg_dump'), '-d', $node->connstr($self->{database}), '-f', $file);
+    $node->safe_psql('postgres', "CREATE DATABASE $database;
+        ALTER DATABASE $database SET search_path = $self->{schema}, public");
+    my $copy = bless { %$self, database => $database }, ref $self;
+    $copy->run_file($file);
+    return $copy;
+}
+
 sub on_disk
 {
     my ($self, $path) = @_;
