@@ -1,6 +1,23 @@
 -- What a file looked like when it was last seen, and whether a file that is back is that file.
 -- Called by the C code as the extension's owner; nobody else may.
 
+-- What lies at a file's path now was another file's when it was last seen: the two were exchanged, or
+-- one was moved over the other.  Its looks aren't learnt as this file's, or relinking could never tell.
+CREATE FUNCTION missing_photos.is_anothers(
+	file text, old_inode bigint, fsid bigint, inode bigint, size bigint, mtime_ns bigint)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT is_anothers.inode <> old_inode AND EXISTS (
+		SELECT FROM missing_photos.file_identity AS other
+		 WHERE other.inode = is_anothers.inode AND other.fsid = is_anothers.fsid
+		   AND other.size = is_anothers.size AND other.mtime_ns = is_anothers.mtime_ns
+		   AND other.file <> is_anothers.file)
+$$;
+COMMENT ON FUNCTION missing_photos.is_anothers IS
+	'whether what lies at a file''s path is known to be another file of the library';
+
 CREATE FUNCTION missing_photos.note_identities(
 	files text[], fsids bigint[], inodes bigint[], sizes bigint[], mtimes bigint[], ctimes bigint[])
 RETURNS void
@@ -18,9 +35,11 @@ AS $$
 	       mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns
 	 WHERE (known.fsid, known.inode, known.size, known.mtime_ns, known.ctime_ns)
 	    <> (excluded.fsid, excluded.inode, excluded.size, excluded.mtime_ns, excluded.ctime_ns)
+	   AND NOT missing_photos.is_anothers(known.file, known.inode, excluded.fsid, excluded.inode,
+	                                      excluded.size, excluded.mtime_ns)
 $$;
 COMMENT ON FUNCTION missing_photos.note_identities IS
-	'notes what files look like on disk; rows that say so already aren''t written';
+	'notes what files look like on disk; rows that say so already aren''t written, nor what is known to be another file';
 
 CREATE FUNCTION missing_photos.renew_identities(
 	files text[], fsids bigint[], inodes bigint[], sizes bigint[], mtimes bigint[], ctimes bigint[])
@@ -37,6 +56,8 @@ AS $$
 		  JOIN seen ON seen.file = held.file
 		 WHERE (held.fsid, held.inode, held.size, held.mtime_ns, held.ctime_ns)
 		    <> (seen.fsid, seen.inode, seen.size, seen.mtime_ns, seen.ctime_ns)
+		   AND NOT missing_photos.is_anothers(held.file, held.inode, seen.fsid, seen.inode,
+		                                      seen.size, seen.mtime_ns)
 		 ORDER BY held.file
 		   FOR NO KEY UPDATE OF held SKIP LOCKED
 	)

@@ -56,6 +56,7 @@ CREATE TABLE missing_photos.file_identity (
 );
 COMMENT ON TABLE missing_photos.file_identity IS
 	'what each file looked like when it was last seen healthy';
+CREATE INDEX file_identity_inode ON missing_photos.file_identity (inode);
 
 CREATE TABLE missing_photos.known_folder (
 	owner     text   NOT NULL,

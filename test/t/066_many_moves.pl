@@ -114,25 +114,35 @@ sub rows
         $library->column("SELECT file, path, missing FROM t.file WHERE path LIKE '/data/2/%'") };
 }
 
+# A content that lies at several places, or at the place of such a one's row, may be left to a person.
 sub holds
 {
     my ($name, %verb) = @_;
     my $at = contents();
     my $rows = rows();
     my %taken = map { $_ => 1 } map { @$_ } values %$at;
-    my (@wrong, @lost);
+    my %held = map { $_->[0] => 1 } grep { !$_->[1] } values %$rows;
+    my %asked = map { $_ => 1 } $library->column('SELECT file FROM missing_photos.candidates');
+    my (@wrong, @lost, @needless);
     for my $content (sort keys %belongs)
     {
-        my ($path, $missing) = @{ $rows->{ $belongs{$content} } // [ 'no row', 1 ] };
+        my $file = $belongs{$content};
+        my ($path, $missing) = @{ $rows->{$file} // [ 'no row', 1 ] };
         my @places = @{ $at->{$content} // [] };
         my $found = !$missing && grep { $_ eq $path } @places;
+        my $story = "$content at @places: row $path";
+        if ($asked{$file})
+        {
+            push @needless, $story if @places < 2 && !grep { $held{$_} && $_ ne $path } @places;
+            next;
+        }
         # Relinking alone flags no file that is gone.
-        push @wrong, "$content: row $path"
-            if !$missing && !$found && ($verb{flags} || $taken{$path});
-        push @lost, "$content at @places: row $path" if @places == 1 && !$found;
+        push @wrong, $story if !$missing && !$found && ($verb{flags} || $taken{$path});
+        push @lost, $story if @places == 1 && !$found;
     }
     is(shown(@wrong), '', "$name: no row names another file's content");
     is(shown(@lost), '', "$name: every content that lies at one place is found");
+    is(shown(@needless), '', "$name: nobody is asked without need");
     is(scalar(keys %$rows), scalar(keys %belongs), "$name: no row more or less");
     is($library->sql('SELECT count(*) - count(DISTINCT path) FROM t.file'), 0,
         "$name: no two rows name one file");
