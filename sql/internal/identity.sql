@@ -18,8 +18,22 @@ $$;
 COMMENT ON FUNCTION missing_photos.is_anothers IS
 	'whether what lies at a file''s path is known to be another file of the library';
 
+-- Nor is it learnt while a person is asked where the file is.
+CREATE FUNCTION missing_photos.is_doubtful(
+	file text, old_inode bigint, fsid bigint, inode bigint, size bigint, mtime_ns bigint)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT missing_photos.is_anothers(file, old_inode, fsid, inode, size, mtime_ns)
+	    OR EXISTS (SELECT FROM missing_photos.candidate AS c WHERE c.file = is_doubtful.file)
+$$;
+COMMENT ON FUNCTION missing_photos.is_doubtful IS
+	'whether what lies at a file''s path may be another file, so that its looks aren''t learnt';
+
 CREATE FUNCTION missing_photos.note_identities(
-	files text[], fsids bigint[], inodes bigint[], sizes bigint[], mtimes bigint[], ctimes bigint[])
+	files text[], fsids bigint[], inodes bigint[], sizes bigint[], mtimes bigint[], ctimes bigint[],
+	certain boolean)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -35,11 +49,11 @@ AS $$
 	       mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns
 	 WHERE (known.fsid, known.inode, known.size, known.mtime_ns, known.ctime_ns)
 	    <> (excluded.fsid, excluded.inode, excluded.size, excluded.mtime_ns, excluded.ctime_ns)
-	   AND NOT missing_photos.is_anothers(known.file, known.inode, excluded.fsid, excluded.inode,
-	                                      excluded.size, excluded.mtime_ns)
+	   AND (certain OR NOT missing_photos.is_doubtful(
+	           known.file, known.inode, excluded.fsid, excluded.inode, excluded.size, excluded.mtime_ns))
 $$;
 COMMENT ON FUNCTION missing_photos.note_identities IS
-	'notes what files look like on disk; rows that say so already aren''t written, nor what is known to be another file';
+	'notes what files look like on disk; rows that say so already aren''t written, nor, unless it is certain that these are the files, doubtful ones';
 
 CREATE FUNCTION missing_photos.renew_identities(
 	files text[], fsids bigint[], inodes bigint[], sizes bigint[], mtimes bigint[], ctimes bigint[])
@@ -56,8 +70,8 @@ AS $$
 		  JOIN seen ON seen.file = held.file
 		 WHERE (held.fsid, held.inode, held.size, held.mtime_ns, held.ctime_ns)
 		    <> (seen.fsid, seen.inode, seen.size, seen.mtime_ns, seen.ctime_ns)
-		   AND NOT missing_photos.is_anothers(held.file, held.inode, seen.fsid, seen.inode,
-		                                      seen.size, seen.mtime_ns)
+		   AND NOT missing_photos.is_doubtful(held.file, held.inode, seen.fsid, seen.inode, seen.size,
+		                                      seen.mtime_ns)
 		 ORDER BY held.file
 		   FOR NO KEY UPDATE OF held SKIP LOCKED
 	)

@@ -41,24 +41,8 @@ CREATE TABLE missing_photos.read_digest (
 COMMENT ON TABLE missing_photos.read_digest IS
 	'contents of files that no row has, as far as they were read in search of one that moved: so that none is read twice';
 
-CREATE TABLE missing_photos.candidate (
-	owner    text        NOT NULL,
-	file     text        NOT NULL,
-	path     text        NOT NULL,
-	photos   text[]      NOT NULL,
-	old_path text,
-	reason   text        NOT NULL,
-	certain  boolean     NOT NULL,
-	job_id   uuid        NOT NULL,
-	found_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	PRIMARY KEY (owner, file, path)
-);
-COMMENT ON TABLE missing_photos.candidate IS
-	'files that may be the missing ones, for a person to choose from';
-
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.file_digest', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.read_digest', '');
-SELECT pg_catalog.pg_extension_config_dump('missing_photos.candidate', '');
 
 CREATE FUNCTION missing_photos.forget_candidates(owner text, files text[], paths text[])
 RETURNS void
@@ -127,7 +111,7 @@ AS $$
 	)
 	SELECT missing_photos.note_identities(
 	           array_agg(w.file), array_agg(w.fsid), array_agg(w.inode), array_agg(w.size),
-	           array_agg(w.mtime_ns), array_agg(w.ctime_ns))
+	           array_agg(w.mtime_ns), array_agg(w.ctime_ns), true)
 	  FROM written AS w
 	 WHERE NOT EXISTS (SELECT FROM missing_photos.file_identity AS known
 	                    WHERE known.inode = w.inode AND known.fsid = w.fsid AND known.size = w.size

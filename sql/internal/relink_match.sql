@@ -29,11 +29,18 @@ SET search_path = pg_catalog, pg_temp
 SET enable_nestloop = off
 SET jit = off
 AS $$
-	-- Another size at its path: the row's file surely isn't there.
+	-- Another size at its path, or a file that is known to be another row's: its own surely isn't there.
 	UPDATE missing_photos.relink_row AS r SET replaced = true
 	  FROM missing_photos.relink_file AS f
 	 WHERE r.job_id = relink_settle.job_id AND r.displaced AND f.job_id = relink_settle.job_id
-	   AND f.path = r.path AND f.size <> r.size;
+	   AND f.path = r.path
+	   AND (f.size <> r.size OR missing_photos.is_anothers(r.file, r.inode, f.fsid, f.inode, f.size,
+	                                                       f.mtime_ns));
+	-- So far doubts are about identities: it is another row's very file that lies there.
+	UPDATE missing_photos.relink_row AS r SET replaced = true
+	  FROM missing_photos.relink_doubt AS d
+	 WHERE r.job_id = relink_settle.job_id AND r.displaced AND d.job_id = relink_settle.job_id
+	   AND d.path = r.path AND d.file <> r.file;
 	UPDATE missing_photos.relink_file AS f SET open = false
 	 WHERE f.job_id = relink_settle.job_id AND f.occupied AND NOT f.freed
 	   AND NOT EXISTS (SELECT FROM missing_photos.relink_row AS r

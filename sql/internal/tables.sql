@@ -221,10 +221,26 @@ COMMENT ON TABLE missing_photos.finding IS 'each change a job made to the librar
 COMMENT ON COLUMN missing_photos.finding.new_path IS
 	'where a file was found that had been at path; NULL where none moved';
 
+CREATE TABLE missing_photos.candidate (
+	owner    text        NOT NULL,
+	file     text        NOT NULL,
+	path     text        NOT NULL,
+	photos   text[]      NOT NULL,
+	old_path text,
+	reason   text        NOT NULL,
+	certain  boolean     NOT NULL,
+	job_id   uuid        NOT NULL,
+	found_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	PRIMARY KEY (file, owner, path)
+);
+COMMENT ON TABLE missing_photos.candidate IS
+	'files that may be the missing ones, for a person to choose from';
+
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.attached_library', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.registered_root', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.file_identity', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.known_folder', '');
+SELECT pg_catalog.pg_extension_config_dump('missing_photos.candidate', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.file_doubt', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.root_doubt', '');
 SELECT pg_catalog.pg_extension_config_dump('missing_photos.root_files', '');

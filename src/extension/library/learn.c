@@ -67,7 +67,7 @@ learn_some(Found *found, Folders *folders, int most)
 	if (columns->n_rows > 0)
 	{
 		argument_columns(&a, columns);
-		call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6)", &a);
+		call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, false)", &a);
 	}
 	columns_free(columns);
 	return more;

@@ -189,7 +189,7 @@ note_identities(const Columns *moved)
 	argument_datum(&a, TEXTARRAYOID, columns_array(seen, MOVE_FILE));
 	for (int i = MOVE_FSID; i <= MOVE_CTIME; i++)
 		argument_datum(&a, columns_array_type(seen, i), columns_array(seen, i));
-	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6)", &a);
+	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, true)", &a);
 	columns_free(seen);
 }
 

@@ -79,7 +79,7 @@ note_file(const Addition *add, const char *file)
 	argument_text(&a, holders_algorithm(add->algorithm));
 	argument_text(&a, add->digest.text);
 	call_as_owner("SELECT missing_photos.note_identities(ARRAY[$1], ARRAY[$2], ARRAY[$3], ARRAY[$4],"
-				  " ARRAY[$5], ARRAY[$6]), missing_photos.note_content($1, $4, $5, $7, $8)", &a);
+				  " ARRAY[$5], ARRAY[$6], true), missing_photos.note_content($1, $4, $5, $7, $8)", &a);
 }
 
 static char *

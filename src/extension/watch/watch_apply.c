@@ -77,7 +77,7 @@ note_identities(const Names *names, PathRow *const *rows, int n)
 	}
 	argument_columns(&a, seen);
 	if (n > 0)
-		call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6)", &a);
+		call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, false)", &a);
 	columns_free(seen);
 }
 
