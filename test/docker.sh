@@ -6,34 +6,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . test/tools/common.sh
+. test/tools/steps.sh
 
 [ "$(id -u)" = 0 ] || die "building images needs root"
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
 MAJOR=15
-number=0
-failed=0
-
-result() {      # result STATUS WHAT
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; failed=$((failed + 1)); fi
-}
-try() {         # try WHAT COMMAND...
-    local what=$1 status=0
-    shift
-    "$@" >"$work/log" 2>&1 || status=$?
-    [ $status = 0 ] || tail -n 40 "$work/log"
-    result $status "$what"
-}
 
 install_tools() {
-    local missing="" tool
-    for tool in buildah:buildah debootstrap:debootstrap; do
-        command -v "${tool#*:}" >/dev/null || missing="$missing ${tool%:*}"
-    done
-    /usr/bin/python3 -c 'import yaml' 2>/dev/null || missing="$missing python3-yaml"
+    local missing
+    missing=$(missing_tools buildah:buildah debootstrap:debootstrap)
+    /usr/bin/python3 -c 'import yaml' 2>/dev/null || missing+=" python3-yaml"
     # shellcheck disable=SC2086 -- a list of names
-    [ -z "$missing" ] || env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq -y --no-install-recommends $missing >&2
+    install_packages $missing
 }
 
 storage() { buildah --root "$work/storage" --runroot "$work/run" "$@"; }
@@ -115,5 +99,4 @@ try "the database's image builds" build_image postgres-missing-photos --build-ar
 try "the probe's image builds" build_image missing-photos-probe -f "$work/source/docker/probe.Dockerfile"
 try "a database without photos scans through the probe beside it" run_pair
 try "the compose files say what the documentation says" compose_fits
-echo "$((number - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end_steps

@@ -7,32 +7,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . test/tools/common.sh
-
-number=0
-failed=0
-result() {      # result STATUS WHAT
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; failed=$((failed + 1)); fi
-}
-try() {         # try WHAT COMMAND...
-    local what=$1 status=0
-    shift
-    "$@" >"$work/log" 2>&1 || status=$?
-    [ $status = 0 ] || tail -n 40 "$work/log"
-    result $status "$what"
-}
-
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
+. test/tools/steps.sh
 
 install_tools() {
-    local missing="" tool
-    for tool in debhelper:dh dpkg-dev:dpkg-buildpackage fakeroot:fakeroot lintian:lintian \
-        postgresql-server-dev-all:dh_pgxs_test; do
-        command -v "${tool#*:}" >/dev/null || missing="$missing ${tool%:*}"
-    done
-    # shellcheck disable=SC2086 -- a list of names
-    [ -z "$missing" ] || as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -qq -y --no-install-recommends $missing >&2
+    # shellcheck disable=SC2046 -- a list of names
+    install_packages $(missing_tools debhelper:dh dpkg-dev:dpkg-buildpackage fakeroot:fakeroot \
+        lintian:lintian postgresql-server-dev-all:dh_pgxs_test)
 }
 
 files_of_ours() { find /usr/lib/postgresql /usr/share/postgresql /usr/share/doc -name '*missing?photos*' 2>/dev/null; }
@@ -93,5 +73,4 @@ try "the extension leaves a database" drop_all
 try "the package is removed" as_root dpkg --purge "$package"
 installed=
 try "without a trace" nothing_left
-echo "$((number - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+end_steps
