@@ -100,6 +100,8 @@ sub cancelled
     $mount->hang('*', '*');
     my $id = $jobs->start(7);
     ok($mount->wait_until_hanging, 'a scan hangs');
+    is($jobs->sql(q(SELECT backend_xmin IS NULL AND backend_xid IS NULL FROM pg_stat_activity
+            WHERE backend_type = 'missing_photos worker')), 't', 'with no transaction open');
     my $queued = $jobs->start(7);
     is($jobs->state($queued), 'queued', 'the owner\'s next one waits');
     my $session = MissingPhotos::Session->new($node, 'library');
@@ -193,7 +195,9 @@ sub notified
     my ($told) = $session->query('SELECT 1');
     my @states = $told =~ /"job": "$id".*?"state": "(\w+)"/g;
     is("@states", 'queued running running finished', 'listeners are told of each state, and of a batch of files');
-    like($told, qr/"missing": 1/, 'with counts');
+    my ($last) = $told =~ /.*"(\{"job": "$id".*?\})" received/s;
+    is(join(' ', $last =~ /[{,] ?"(job|kind|owner|state|counts)":/g), 'job kind owner state counts', 'as JSON');
+    like($last, qr/"missing": 1[,}]/, 'with counts');
     unlike($told, qr/jpg/, 'and no paths');
     make_file($jobs->file(8, 3));
     $session->query('SET missing_photos.notify = off; SELECT restored FROM scan_missing(8)');

@@ -37,6 +37,7 @@ while ($kills < $KILLS)
     $node->safe_psql('postgres', "DROP DATABASE $copy->{database}");
 }
 cmp_ok($kills, '>=', $KILLS, "$kills workers killed in $rounds rounds");
+looks_again();
 loses_without_staging();
 $node->stop;
 done_testing();
@@ -165,6 +166,25 @@ sub compare
     my %left = map { $_ => 1 } @{ $calm_ends[$with_notes] };
     my @other = grep { !delete $left{$_} } all_of($copy, $with_notes);
     is(join("\n", @other, '--', sort keys %left), '--', $what);
+}
+
+# A file that is back by the time its scan goes on isn't flagged, though it was found gone before.
+sub looks_again
+{
+    my $again = copy('again');
+    my $id = $again->start($owners[0], BATCH);
+    wait_for(20, sub { $again->sql('SELECT count(*) FROM missing_photos.suspect') > 0 });
+    my ($pid) = $again->workers;
+    $again->crash($pid) if defined $pid;
+    my $path = $again->sql(q(SELECT path FROM missing_photos.suspect WHERE path ~ '/[3-6]\d\d\.jpg$'
+        ORDER BY path DESC LIMIT 1));
+    my $file = $path =~ s,^/data,$again->{disk},r;
+    make_file($file);
+    $again->app("SELECT missing_photos.resume_job('$id')");
+    ok($again->wait_for_state($id, 'finished'), 'a scan goes on');
+    is($again->job($id, q(result ->> 'missing')), '399', 'after looking once more');
+    is($again->sql("SELECT missing FROM api_file WHERE path = '$path'"), 'f', 'at what it had found gone');
+    unlink $file;
 }
 
 # The check above would see a scan that begins again and counts only what is left.

@@ -73,6 +73,8 @@ sub other_kinds
     $id = $other->app('SELECT missing_photos.start_delete(1)');
     ok($other->wait_for_state($id, 'finished|held|failed'), 'start_delete');
     is($other->job($id, q(kind, state, result ->> 'photos', error)), 'delete|finished|1|', 'deletes what is gone for good');
+    is($other->sql("SELECT job_type, finished, failed FROM api_longrunningjob WHERE job_id = '$id'"), '5|t|f',
+        'which the application shows as its own kind of job');
     is($other->app(q(SELECT relinked, deleted FROM missing_photos.history WHERE owner = '1')), '3|1', 'all of it in the history');
 }
 
