@@ -18,72 +18,43 @@ typedef struct Wanted
 {
 	Oid			role;
 	int			workers;
-	int			started;		/* of them, already */
 } Wanted;
 
 static Wanted wanted[MAX_ROLES];
 static int	n_wanted = 0;
 
-/* NULL: too many. */
-static Wanted *
-find(Oid role)
-{
-	for (int i = 0; i < n_wanted; i++)
-		if (wanted[i].role == role)
-			return &wanted[i];
-	if (n_wanted == MAX_ROLES)
-		return NULL;
-	wanted[n_wanted] = (Wanted) {role, 0, 0};
-	return &wanted[n_wanted++];
-}
-
 void
 worker_start_at_commit(Oid role, int workers)
 {
-	Wanted	   *wish = find(role);
-
-	if (wish != NULL)
-		wish->workers = Max(wish->workers, workers);
-}
-
-static bool
-start(Wanted *wish)
-{
-	if (!background_start(wish->role, "missing_photos worker", "missing_photos_worker_main"))
-		return false;
-	wish->started++;
-	return true;
-}
-
-void
-worker_start_now(Oid role, int workers)
-{
-	Wanted	   *wish = find(role);
-
-	if (wish == NULL)
+	for (int i = 0; i < n_wanted; i++)
+	{
+		if (wanted[i].role != role)
+			continue;
+		wanted[i].workers = Max(wanted[i].workers, workers);
 		return;
-	wish->workers = Max(wish->workers, workers);
-	/* It waits for this transaction by its number. */
-	(void) GetTopTransactionId();
-	while (wish->started < wish->workers && start(wish))
-		;
+	}
+	if (n_wanted < MAX_ROLES)
+		wanted[n_wanted++] = (Wanted) {role, workers};
 }
 
 static void
 start_wanted(void)
 {
 	for (int i = 0; i < n_wanted; i++)
-	{
-		while (wanted[i].started < wanted[i].workers && start(&wanted[i]))
-			;
-		/* One is enough to get everything done. */
-		if (wanted[i].workers > 0 && wanted[i].started == 0)
-			ereport(WARNING,
-					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-					 errmsg("no background worker is free; the job stays queued"),
-					 errhint("missing_photos.run_pending_jobs() takes it up later; more are "
-							 "allowed by max_worker_processes.")));
-	}
+		for (int n = 0; n < wanted[i].workers; n++)
+		{
+			if (background_start(wanted[i].role, "missing_photos worker",
+								 "missing_photos_worker_main"))
+				continue;
+			/* One is enough to get everything done. */
+			if (n == 0)
+				ereport(WARNING,
+						(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+						 errmsg("no background worker is free; the job stays queued"),
+						 errhint("missing_photos.run_pending_jobs() takes it up later; more are "
+								 "allowed by max_worker_processes.")));
+			break;
+		}
 	n_wanted = 0;
 }
 

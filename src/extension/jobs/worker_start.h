@@ -16,10 +16,4 @@ extern void worker_start_init(void);
  */
 extern void worker_start_at_commit(Oid role, int workers);
 
-/*
- * The same, but they are started at once, so that they are ready by then.  For who is about to queue
- * many jobs.
- */
-extern void worker_start_now(Oid role, int workers);
-
 #endif							/* MISSING_PHOTOS_WORKER_START_H */

@@ -57,9 +57,9 @@ queue(Batch *batch, const char *arguments)
 	ids = palloc((batch->n + 1) * sizeof(Datum));
 	for (int i = 0; i < batch->n; i++)
 		owners[i] = result_text(i, 1);
-	worker_start_now(GetUserId(), Min(batch->n, setting_max_workers));
 	for (int i = 0; i < batch->n; i++)
 		ids[i] = job_queue_add("scan", owners[i], (NullableDatum) {0, true}, arguments);
+	worker_start_at_commit(GetUserId(), Min(batch->n, setting_max_workers));
 	old = MemoryContextSwitchTo(batch->context);
 	batch->ids = PointerGetDatum(construct_array(ids, batch->n, UUIDOID, UUID_LEN, false,
 												 TYPALIGN_CHAR));
