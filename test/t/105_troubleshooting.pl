@@ -48,7 +48,9 @@ sub in_sql
         my $source = slurp_file($file);
         while ($source =~ /\bRAISE (?:EXCEPTION|WARNING|NOTICE) '((?:[^']|'')*)'/g)
         {
-            $messages{ $1 =~ s/''/'/gr =~ s/%/…/gr } = $file;
+            my $text = $1 =~ s/''/'/gr =~ s/%/…/gr;
+            # One that is made elsewhere can't be known.
+            $messages{$text} = $file if $text =~ /\w/;
         }
     }
     return %messages;
