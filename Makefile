@@ -8,6 +8,7 @@
 #   make check-package   builds the Debian package, installs, tests and removes it
 #   make check-docker    builds the container images and runs them
 #   make dist       a PGXN archive
+#   make freeze     keeps the install script of this version as released (sql/releases)
 #
 # The version stands in missing_photos.control alone.
 
@@ -89,7 +90,7 @@ $(SQL_SCRIPT): $(SQL_PARTS) $(wildcard sql/*/parts.mk) missing_photos.control Ma
 
 # PGXS refuses a program beside MODULE_big, so the probe is installed by hand, beside the module,
 # where the module looks for it.
-.PHONY: install-probe uninstall-probe clean-probe dist version
+.PHONY: install-probe uninstall-probe clean-probe dist freeze version
 install: install-probe
 install-probe: $(PROBE) installdirs
 	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'
@@ -105,12 +106,25 @@ clean-probe:
 
 version: ; @echo $(EXTVERSION)
 
+# What is released stays as it is: from then on objects change by sql/upgrade alone, and with the
+# version. A test compares (test/t/027_releases.pl).
+RELEASED = sql/releases/$(notdir $(SQL_SCRIPT))
+freeze: $(SQL_SCRIPT)
+	@if [ -e $(RELEASED) ] && ! cmp -s $(SQL_SCRIPT) $(RELEASED); then \
+		echo "version $(EXTVERSION) is released: raise default_version, and write" \
+			"sql/upgrade/$(EXTENSION)--$(EXTVERSION)--NEXT.sql" >&2; exit 1; fi
+	@mkdir -p sql/releases
+	cp $(SQL_SCRIPT) $(RELEASED)
+	cd sql/releases && sha256sum *.sql >SHA256SUMS
+
 # PGXN wants the version in META.json: it is written into the copy that is shipped.
-dist:
+build/META.json: META.json missing_photos.control
+	@mkdir -p $(@D)
+	sed 's/"version": "control"/"version": "$(EXTVERSION).0"/' META.json >$@
+dist: build/META.json
 	@mkdir -p build/dist
 	git archive --format=tar --prefix=$(EXTENSION)-$(EXTVERSION)/ HEAD | tar -x -C build/dist
-	sed -i 's/"version": "control"/"version": "$(EXTVERSION).0"/' \
-		build/dist/$(EXTENSION)-$(EXTVERSION)/META.json
+	cp build/META.json build/dist/$(EXTENSION)-$(EXTVERSION)/META.json
 	cd build/dist && zip -qr ../$(EXTENSION)-$(EXTVERSION).zip $(EXTENSION)-$(EXTVERSION)
 
 endif

@@ -33,12 +33,12 @@ check "the install script replaces nothing that exists" \
 version=$(sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" missing_photos.control)
 check "the version stands in the control file and the change log alone" \
     "$(grep -rnF "missing_photos--$version" --include='*' Makefile sql src test META.json 2>/dev/null |
-        grep -v '^sql/upgrade/')"
+        grep -vE '^sql/(upgrade|releases)/')"
 check "META.json is JSON" "$(perl -MJSON::PP -0777 -ne 'eval { decode_json($_); 1 } or print $@' META.json)"
 check "nothing is left open" \
     "$(grep -rnE '\b(TO''DO|FIX''ME|XX''X|HA''CK)\b' src sql test demo Makefile README.md 2>/dev/null)"
 check "files stay under 600 lines" \
-    "$(find src sql test demo -type f -regex '.*\.\([ch]\|sql\|sh\|pl\|pm\)' \
+    "$(find src sql test demo -type f -not -path 'sql/releases/*' -regex '.*\.\([ch]\|sql\|sh\|pl\|pm\)' \
         -exec awk 'END { if (NR > 600) print FILENAME, NR }' {} \;)"
 echo "1..$number"
 exit $failed

@@ -8,11 +8,14 @@ CREATE TABLE missing_photos.attached_library (
 	layout         text        NOT NULL,
 	mapping        jsonb       NOT NULL,
 	signature      text        NOT NULL,
+	version        text        NOT NULL,
 	attached_at    timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 CREATE UNIQUE INDEX attached_library_once ON missing_photos.attached_library ((true));
 COMMENT ON TABLE missing_photos.attached_library IS
 	'the library this database holds (attach_library), at most one';
+COMMENT ON COLUMN missing_photos.attached_library.version IS
+	'the version of the extension that made the library''s functions';
 
 CREATE TABLE missing_photos.registered_root (
 	app_path     text        PRIMARY KEY,

@@ -88,10 +88,10 @@ BEGIN
 		names ->> 'photo.key:type', COALESCE(names ->> 'file.key:type', names ->> 'photo.key:type'));
 	DELETE FROM missing_photos.attached_library;
 	INSERT INTO missing_photos.attached_library
-		(preset, library_schema, layout, mapping, signature)
+		(preset, library_schema, layout, mapping, signature, version)
 	VALUES (contract_attach.preset, contract_attach.library_schema,
 		missing_photos.contract_layout(mapping), mapping,
-		missing_photos.contract_signature(mapping));
+		missing_photos.contract_signature(mapping), missing_photos.installed_version());
 END
 $$;
 COMMENT ON FUNCTION missing_photos.contract_attach IS
@@ -163,6 +163,13 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.contract_layout IS 'a mapping in words';
 
+CREATE FUNCTION missing_photos.installed_version()
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT extension.extversion FROM pg_extension AS extension WHERE extension.extname = 'missing_photos' $$;
+COMMENT ON FUNCTION missing_photos.installed_version IS 'the version of the extension in this database';
+
 CREATE FUNCTION missing_photos.attach_library(preset text, schema_name text DEFAULT 'public')
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -220,6 +227,14 @@ BEGIN
 		RAISE EXCEPTION 'no photo library is attached to this database'
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 			      HINT = 'Call missing_photos.attach_library(preset), for example attach_library(''librephotos'').';
+	END IF;
+	-- An update brings new generators; what the old ones made stays until it is made anew.
+	IF library.version <> missing_photos.installed_version() THEN
+		RAISE EXCEPTION 'the photo library was attached by version % of missing_photos, and this is %',
+				library.version, missing_photos.installed_version()
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+			      HINT = format('Attach it again: SELECT missing_photos.attach_library(%L, %L);',
+			                    library.preset, library.library_schema);
 	END IF;
 	now_signature := missing_photos.contract_signature(library.mapping);
 	IF now_signature IS DISTINCT FROM library.signature THEN

@@ -260,10 +260,9 @@ sub leave
     {
         kill 'TERM', $self->{service};
         waitpid $self->{service}, 0;
-        $library->sql('ALTER SYSTEM RESET missing_photos.probe_socket');
-        $library->sql('SELECT pg_reload_conf()');
     }
     $self->move_back;
+    $library->sql($_) for 'ALTER SYSTEM RESET ALL', 'SELECT pg_reload_conf()', 'ALTER ROLE docker RESET ALL';
     unlink map { $library->on_disk($_) } @{ $self->{made} // [] };
     $library->give_back(@{ $self->{lost} });
     $library->{node}->safe_psql('postgres', "DROP DATABASE $library->{database} WITH (FORCE)");
