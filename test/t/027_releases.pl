@@ -82,7 +82,7 @@ sub state_of
     my $query = slurp_file('test/t/lib/extension_state.sql');
     $query = "BEGIN; $statement; $query ROLLBACK" if defined $statement;
     # What an application was granted is no part of the extension.
-    return [ map { s/,?application=\w+\/\w+//gr } split /\n(?=(?:member|function|relation|column|view|index|constraint|trigger|policy|type|attribute|schema|dumped) )/,
+    return [ map { s/application=\w+\/\w+,|,application=\w+\/\w+//gr } split /\n(?=(?:member|function|relation|column|view|index|constraint|trigger|policy|type|attribute|schema|dumped) )/,
         $node->safe_psql($database, $query) ];
 }
 
