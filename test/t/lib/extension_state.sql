@@ -15,11 +15,12 @@ SELECT line FROM (
 	  FROM member AS m JOIN pg_class AS c ON c.oid = m.classid
 	UNION ALL
 	SELECT format('function %s owner %s acl %s: %s', p.oid::regprocedure, p.proowner::regrole,
-	              array(SELECT a::text FROM unnest(p.proacl) AS a ORDER BY a::text), pg_get_functiondef(p.oid))
+	              array(SELECT a::text FROM unnest(COALESCE(p.proacl, acldefault('f', p.proowner))) AS a ORDER BY a::text), pg_get_functiondef(p.oid))
 	  FROM member AS m JOIN pg_proc AS p ON m.classid = 'pg_proc'::regclass AND p.oid = m.objid
 	UNION ALL
 	SELECT format('relation %s kind %s owner %s options %s acl %s rls %s', c.name, c.relkind, c.relowner::regrole,
-	              c.reloptions, array(SELECT a::text FROM unnest(c.relacl) AS a ORDER BY a::text), c.relrowsecurity)
+	              c.reloptions, array(SELECT a::text FROM unnest(COALESCE(c.relacl, acldefault(
+	                  CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner))) AS a ORDER BY a::text), c.relrowsecurity)
 	  FROM class AS c
 	UNION ALL
 	SELECT format('column %s.%s %s: %s %s %s %s %s storage %s %s: %s', c.name,
@@ -56,7 +57,7 @@ SELECT line FROM (
 	  JOIN pg_class AS c ON c.oid = t.typrelid AND c.relkind = 'c'
 	  JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 	UNION ALL
-	SELECT format('schema %s acl %s', n.nspname, array(SELECT a::text FROM unnest(n.nspacl) AS a ORDER BY a::text))
+	SELECT format('schema %s acl %s', n.nspname, array(SELECT a::text FROM unnest(COALESCE(n.nspacl, acldefault('n', n.nspowner))) AS a ORDER BY a::text))
 	  FROM member AS m JOIN pg_namespace AS n ON m.classid = 'pg_namespace'::regclass AND n.oid = m.objid
 	UNION ALL
 	SELECT format('dumped %s where "%s"', x.relation::regclass, x.condition)
