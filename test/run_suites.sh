@@ -165,7 +165,7 @@ tap_environment() {
 
 # Those that take longest, so that none of them is left alone at the end.
 slowest_first() {
-    local slow="081_ 085_ 060_ 065_ 091_ 090_ 022_ 082_ 070_ 078_ 032_" name script
+    local slow="025_ 081_ 085_ 060_ 065_ 091_ 090_ 022_ 082_ 070_ 078_ 032_ 104_ 120_ 092_" name script
     for name in $slow; do
         for script in "$@"; do
             case $script in */"$name"*) echo "$script" ;; esac
