@@ -13,6 +13,7 @@
 #include "reasons.h"
 #include "settings.h"
 #include "sql_calls.h"
+#include "subtransaction.h"
 #include "watch_root.h"
 
 #define RETRY_MS 100
@@ -42,32 +43,55 @@ wait_for_root(WatchRoot *root, const char *reason)
 	root->news = true;
 }
 
+typedef struct Start
+{
+	WatchRoot  *root;
+	RootTable  *roots;
+	Root	   *registered;
+} Start;
+
+static void
+start(void *arg)
+{
+	const Start *order = arg;
+	WatchRoot  *root = order->root;
+	Root	   *registered = order->registered;
+
+	roots_look(registered);
+	if (registered->verdict != MP_PRESENT)
+	{
+		/* Another disk may hold the library now: a scan finds that out. */
+		root->scan_due = root->scan_due || registered->reason == MP_ROOT_REPLACED;
+		wait_for_root(root, reason_text(registered->reason, registered->err));
+		return;
+	}
+	watch_client_start(&root->client, order->roots, registered, settings_list(setting_exclude),
+					   setting_max_watches);
+	root->running = true;
+	root->ready = root->polled = false;
+	root->unwatched = 0;
+	root->state = "starting";
+	root->reason[0] = '\0';
+	root->last_message = GetCurrentTimestamp();
+	root->news = true;
+}
+
 void
 watch_root_start(WatchRoot *root, RootTable *roots)
 {
 	for (int i = 0; i < roots->n; i++)
 	{
-		Root	   *registered = &roots->roots[i];
+		Start		order = {root, roots, &roots->roots[i]};
+		ErrorData  *error;
 
-		if (strcmp(registered->name, root->name) != 0)
+		if (strcmp(order.registered->name, root->name) != 0)
 			continue;
-		roots_look(registered);
-		if (registered->verdict != MP_PRESENT)
-		{
-			/* Another disk may hold the library now: a scan finds that out. */
-			root->scan_due = root->scan_due || registered->reason == MP_ROOT_REPLACED;
-			wait_for_root(root, reason_text(registered->reason, registered->err));
+		error = try_in_subtransaction(start, &order);
+		if (error == NULL)
 			return;
-		}
-		watch_client_start(&root->client, roots, registered, settings_list(setting_exclude),
-						   setting_max_watches);
-		root->running = true;
-		root->ready = root->polled = false;
-		root->unwatched = 0;
-		root->state = "starting";
-		root->reason[0] = '\0';
-		root->last_message = GetCurrentTimestamp();
-		root->news = true;
+		/* No probe: a service that doesn't run, say.  The other roots are watched all the same. */
+		wait_for_root(root, error->message);
+		FreeErrorData(error);
 		return;
 	}
 }

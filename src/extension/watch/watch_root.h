@@ -38,7 +38,7 @@ extern void watch_root_init(WatchRoot *root, const Root *registered);
 
 /*
  * Looks whether the root is what was registered, and if so starts a probe; needs a transaction and
- * an SPI connection.
+ * an SPI connection.  What keeps it from that is the root's reason, and no error.
  */
 extern void watch_root_start(WatchRoot *root, RootTable *roots);
 
