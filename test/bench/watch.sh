@@ -5,8 +5,8 @@
 #
 # For 2,000 and for 50,000 folders: seconds until all of them are watched, memory of the probe and of
 # the kernel, processor time of watcher and probe while nothing happens. Then, with 10,000 photos:
-# how long until a moved file, and a moved folder of all of them, shows in the library (as asked for
-# every 2 ms). Kernel memory needs root.
+# how long until a moved file, a deleted one, and a moved folder of all of them, shows in the library
+# (as asked for every 2 ms). Kernel memory needs root.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 server=$1
@@ -45,7 +45,11 @@ kernel_kib() { awk '$1 ~ /^inotify_inode_mark|^fsnotify_mark/ { n += $3 * $4 } E
 
 child_of() { pgrep -P "$1" | head -1; }
 
-ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+# Nanoseconds of processor time of all threads.
+busy_ns() { cat "/proc/$1"/task/*/schedstat "/proc/$2"/task/*/schedstat | awk '{ n += $1 } END { printf "%d\n", n }'; }
+
+median_of() { printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"; }
+most_of() { printf '%s\n' "$@" | sort -n | tail -1; }
 
 wait_until() {
     local end=$((SECONDS + 120))
@@ -89,18 +93,32 @@ measure() {
         "watched after $seconds ms;" \
         "probe $(awk '/^VmRSS/ { print $2 }' "/proc/$probe/status") KiB," \
         "kernel $(($(kernel_kib) - kernel)) KiB"
-    before=$(($(ticks "$watcher") + $(ticks "$probe")))
+    before=$(busy_ns "$watcher" "$probe")
     sleep "$IDLE_SECONDS"
-    after=$(($(ticks "$watcher") + $(ticks "$probe")))
-    echo "    idle: $((after - before)) ticks of $(getconf CLK_TCK) a second in $IDLE_SECONDS s"
+    after=$(busy_ns "$watcher" "$probe")
+    echo "    idle: $(awk "BEGIN { print ($after - $before) / $IDLE_SECONDS / 1e7 }") % of a processor" \
+        "in $IDLE_SECONDS s"
     local times=()
-    for n in 1 2 3 4 5 6 7 8 9 10 11; do
+    for n in $(seq 1 11); do
         times+=("$(milliseconds_until "mv $tree/photos/IMG_$n.jpg $tree/photos/moved_$n.jpg" \
             "SELECT count(*) FROM api_file WHERE path = '/data/photos/moved_$n.jpg'" 1)")
     done
-    echo "    a moved file shows after $(printf '%s\n' "${times[@]}" | sort -n | sed -n 6p) ms (median of 11)"
-    echo "    a moved folder of 10,000 files shows after $(milliseconds_until "mv $tree/photos $tree/000/photos" \
-        "SELECT count(*) FROM api_file WHERE path LIKE '/data/000/photos/%'" 10000) ms"
+    echo "    a moved file shows after $(median_of "${times[@]}") ms (median of 11), $(most_of "${times[@]}") at most"
+    times=()
+    local from=photos to=000/photos swap
+    for n in $(seq 1 7); do
+        times+=("$(milliseconds_until "mv $tree/$from $tree/$to" \
+            "SELECT count(*) FROM api_file WHERE path LIKE '/data/$to/%'" 10000)")
+        swap=$from from=$to to=$swap
+    done
+    echo "    a moved folder of 10,000 files shows after $(median_of "${times[@]}") ms (median of 7)," \
+        "$(most_of "${times[@]}") at most"
+    times=()
+    for n in $(seq 12 18); do
+        times+=("$(milliseconds_until "rm $tree/$from/IMG_$n.jpg" \
+            "SELECT count(*) FROM api_file WHERE missing AND path LIKE '%/IMG_$n.jpg'" 1)")
+    done
+    echo "    a deleted file shows after $(median_of "${times[@]}") ms (median of 7), $(most_of "${times[@]}") at most"
     psql -o /dev/null -c 'SELECT missing_photos.stop_watching()'
     wait_until 'SELECT missing_photos.watcher_is_alive()' f
 }
