@@ -19,6 +19,7 @@
 #include "watch_new.h"
 
 #define FEW 20					/* files read one by one; more is a scan's work */
+#define ROUND 1000				/* announced files looked at in one go */
 #define CHANNEL "missing_photos"
 
 typedef struct NewFile
@@ -188,7 +189,9 @@ watch_is_elsewhere(const PathRow *row)
 	{
 		if (!link_file(&files[i], row->owner))
 			continue;
-		watch_forget_imported();
+		a.n = 0;
+		argument_text(&a, files[i].path);
+		call_as_owner("SELECT missing_photos.forget_new_files(ARRAY[$1])", &a);
 		return true;
 	}
 	return false;
@@ -278,16 +281,23 @@ void
 watch_forget_imported(void)
 {
 	static const Oid types[1] = {TEXTOID};
-	Arguments	none = {0};
+	static char last[MP_MAX_PATH + 1] = "";	/* that was looked at; the next round begins behind it */
+	Arguments	round = {0};
 	Names		names = {0};
 	PathRow    *rows;
 	int			n;
 	Columns    *imported = columns_make(CurrentMemoryContext, 1, types);
 	Arguments	a = {0};
 
-	call_as_owner("SELECT n.path FROM missing_photos.new_file AS n", &none);
+	argument_text(&round, last);
+	argument_int8(&round, ROUND);
+	call_as_owner("SELECT n.path FROM missing_photos.new_file AS n"
+				  " WHERE n.path OPERATOR(pg_catalog.>) $1 ORDER BY n.path LIMIT $2", &round);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		names_add(&names, result_text(i, 1), false);
+	last[0] = '\0';
+	if (names.n == ROUND)
+		strlcpy(last, names.paths[names.n - 1], sizeof(last));
 	if (names.n == 0)
 		return;
 	rows = names_find_rows(&names, &n);
