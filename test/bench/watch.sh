@@ -41,7 +41,14 @@ make_tree() {
     chmod -R a+rX "$tree"
 }
 
-kernel_kib() { awk '$1 ~ /^inotify_inode_mark|^fsnotify_mark/ { n += $3 * $4 } END { print int(n / 1024) }' /proc/slabinfo; }
+# What the kernel keeps for watches.  Caches of objects of one size may be one: each is counted once.
+kernel_kib() {
+    local cache n=0
+    for cache in $(cd /sys/kernel/slab && realpath inotify_inode_mark fsnotify_mark_connector | sort -u); do
+        n=$((n + $(cut -d' ' -f1 "$cache/slabs") * 4 * (1 << $(cat "$cache/order"))))
+    done
+    echo $n
+}
 
 child_of() { pgrep -P "$1" | head -1; }
 
