@@ -199,7 +199,7 @@ COMMENT ON FUNCTION missing_photos.relink_add_rows IS
 	'sets files of the library aside that aren''t at their paths, with what is known of them';
 
 CREATE FUNCTION missing_photos.relink_add_content(
-	job_id uuid, files text[], algorithms text[], digests text[], sizes bigint[])
+	job_id uuid, after text, last text, files text[], algorithms text[], digests text[], sizes bigint[])
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -216,9 +216,10 @@ AS $$
 	                   THEN r.ends END
 	  FROM unnest(files, algorithms, digests, sizes) AS content (file, algorithm, digest, size)
 	 WHERE r.job_id = relink_add_content.job_id AND r.file = content.file
+	   AND r.file > relink_add_content.after AND r.file <= relink_add_content.last
 $$;
 COMMENT ON FUNCTION missing_photos.relink_add_content IS
-	'adds what the library knows of the contents of files';
+	'adds what the library knows of the contents of files, all of which lie between two keys';
 
 CREATE FUNCTION missing_photos.relink_add_files(
 	job_id uuid, numbers integer[], paths text[], fsids bigint[], inodes bigint[], sizes bigint[],

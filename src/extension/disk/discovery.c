@@ -8,75 +8,11 @@
  */
 #include "postgres.h"
 
-#include "common/hashfn.h"
-#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
-#include "discovery.h"
-#include "probe_client.h"
+#include "discovery_state.h"
 #include "reasons.h"
 #include "settings.h"
-
-#define FOLDERS_PER_REQUEST 64
-#define MAX_ASKED 4
-#define MORE_PARTS 8			/* into so many a folder is divided that is too big for an answer */
-
-typedef struct Folder
-{
-	char	   *path;			/* relative to the root */
-	uint32		part;
-	uint32		parts;			/* 0: not asked alone yet */
-	bool		linked;			/* a symbolic link is on the way */
-} Folder;
-
-typedef struct FolderList
-{
-	Folder	   *list;
-	int			n;
-	int			capacity;
-} FolderList;
-
-typedef struct Asked
-{
-	ProbeRequest *request;
-	int			root;
-	int			n;
-	Folder		folders[FOLDERS_PER_REQUEST];
-} Asked;
-
-typedef struct SeenFolder
-{
-	uint64		key;			/* a hash of device, inode and part */
-	char		status;
-} SeenFolder;
-
-#define SH_PREFIX seen
-#define SH_ELEMENT_TYPE SeenFolder
-#define SH_KEY_TYPE uint64
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) ((uint32) (key))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-struct Discovery
-{
-	MemoryContext context;
-	RootTable  *roots;
-	TakeDiscovered take;
-	void	   *taker;
-	FolderList *todo;			/* by root */
-	FolderList *links;			/* by root */
-	Asked	   *asked[MAX_ASKED];
-	int			n_asked;
-	seen_hash  *seen;
-	List	   *globs;
-	List	   *markers;
-	StringInfoData path;		/* of the entry in hand, as the application names it */
-	DiscoveryCounts counts;
-};
 
 Discovery *
 discovery_make(MemoryContext parent, RootTable *roots, TakeDiscovered take, void *taker)
@@ -92,7 +28,7 @@ discovery_make(MemoryContext parent, RootTable *roots, TakeDiscovered take, void
 	discovery->taker = taker;
 	discovery->todo = palloc0(roots->n * sizeof(FolderList));
 	discovery->links = palloc0(roots->n * sizeof(FolderList));
-	discovery->seen = seen_create(context, 1024, NULL);
+	discovery->seen = discovery_seen_make(context);
 	discovery->globs = settings_list(setting_exclude);
 	discovery->markers = settings_list(setting_exclude_markers);
 	initStringInfo(&discovery->path);
@@ -106,8 +42,8 @@ discovery_counts(const Discovery *discovery)
 	return &discovery->counts;
 }
 
-static void
-push(Discovery *discovery, FolderList *list, const char *path, size_t length, uint32 part,
+void
+discovery_push(Discovery *discovery, FolderList *list, const char *path, size_t length, uint32 part,
 	 uint32 parts, bool linked)
 {
 	MemoryContext old = MemoryContextSwitchTo(discovery->context);
@@ -129,8 +65,8 @@ is_at_or_above(const char *folder, size_t length, const char *path)
 	return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-static void
-add_unread(Discovery *discovery, int64 n, const char *path, const char *reason)
+void
+discovery_add_unread(Discovery *discovery, int64 n, const char *path, const char *reason)
 {
 	DiscoveryCounts *counts = &discovery->counts;
 
@@ -150,9 +86,9 @@ add_start(Discovery *discovery, int number, const char *path, size_t length)
 
 	roots_look(root);
 	if (root->verdict != MP_PRESENT)
-		add_unread(discovery, 1, root->name, reason_text(root->reason, root->err));
+		discovery_add_unread(discovery, 1, root->name, reason_text(root->reason, root->err));
 	else
-		push(discovery, &discovery->todo[number], path, length, 0, 0, false);
+		discovery_push(discovery, &discovery->todo[number], path, length, 0, 0, false);
 }
 
 bool
@@ -178,26 +114,6 @@ discovery_add(Discovery *discovery, const char *folder)
 	add_start(discovery, root - roots->roots, folder + root->app_length + 1,
 			  length - root->app_length - 1);
 	return true;
-}
-
-/* Sets discovery->path to what the application calls a name in a folder ("": the folder itself). */
-static void
-name_path(Discovery *discovery, const Root *root, const Folder *folder, MpStr name)
-{
-	StringInfo	path = &discovery->path;
-
-	resetStringInfo(path);
-	appendBinaryStringInfo(path, root->app_path, root->app_length);
-	if (folder->path[0] != '\0')
-	{
-		appendStringInfoChar(path, '/');
-		appendStringInfoString(path, folder->path);
-	}
-	if (name.length > 0)
-	{
-		appendStringInfoChar(path, '/');
-		appendBinaryStringInfo(path, name.data, name.length);
-	}
 }
 
 static void
@@ -265,117 +181,9 @@ give_up_root(Discovery *discovery, int number)
 	const Root *root = &discovery->roots->roots[number];
 	FolderList *todo = &discovery->todo[number];
 
-	add_unread(discovery, Max(1, todo->n), root->name, reason_text(root->reason, root->err));
+	discovery_add_unread(discovery, Max(1, todo->n), root->name, reason_text(root->reason, root->err));
 	todo->n = 0;
 	discovery->links[number].n = 0;
-}
-
-/* Folders that are themselves a root are walked as that root, where the application's names begin. */
-static bool
-is_another_root(const Discovery *discovery)
-{
-	for (int i = 0; i < discovery->roots->n; i++)
-		if (strcmp(discovery->roots->roots[i].app_path, discovery->path.data) == 0)
-			return true;
-	return false;
-}
-
-static void
-take_entry(Discovery *discovery, int number, const Folder *folder, MpReader *reader, bool wanted)
-{
-	const Root *root = &discovery->roots->roots[number];
-	MpEntryKind kind = mp_read_u8(reader);
-	MpStr		name = mp_read_str(reader, MP_MAX_NAME);
-	bool		is_file = kind == MP_ENTRY_FILE || kind == MP_ENTRY_FILE_LINK;
-	MpIdentity	identity;
-	size_t		below = root->app_length + 1;
-
-	if (is_file)
-		mp_read_identity(reader, &identity);
-	if (kind < MP_ENTRY_FILE || kind > MP_ENTRY_FOLDER_LINK || reader->bad || name.length == 0)
-		probe_malformed();
-	if (!wanted)
-		return;
-	if (!pg_verifymbstr(name.data, name.length, true))
-	{
-		discovery->counts.unreadable++;
-		return;
-	}
-	name_path(discovery, root, folder, name);
-	if (is_file)
-	{
-		discovery->counts.files++;
-		discovery->take(discovery->taker, discovery->path.data, discovery->path.len, &identity,
-						kind == MP_ENTRY_FILE_LINK || folder->linked);
-	}
-	else if (!is_another_root(discovery) && discovery->path.len - below <= MP_MAX_PATH)
-		push(discovery, kind == MP_ENTRY_FOLDER_LINK ? &discovery->links[number] :
-			 &discovery->todo[number],
-			 discovery->path.data + below, discovery->path.len - below, 0, 0,
-			 kind == MP_ENTRY_FOLDER_LINK || folder->linked);
-}
-
-/* Asks for a folder that was too big for its share of an answer, alone, or for a part of it. */
-static void
-ask_again(Discovery *discovery, int number, const Folder *folder)
-{
-	FolderList *todo = &discovery->todo[number];
-	size_t		length = strlen(folder->path);
-
-	if (folder->parts == 0)
-	{
-		push(discovery, todo, folder->path, length, 0, 1, folder->linked);
-		return;
-	}
-	if (folder->parts > MP_MAX_PARTS / MORE_PARTS)
-		probe_malformed();
-	/* What is left over by number % parts is told apart by number % (parts * MORE_PARTS). */
-	for (uint32 i = 0; i < MORE_PARTS; i++)
-		push(discovery, todo, folder->path, length, folder->part + i * folder->parts,
-			 folder->parts * MORE_PARTS, folder->linked);
-}
-
-/* Whether a folder, or part of it, is met for the first time; it only matters behind a link. */
-static bool
-is_news(Discovery *discovery, const Folder *folder, uint64 device, uint64 inode)
-{
-	uint64		who[] = {device, inode, folder->part, Max(folder->parts, 1)};
-	bool		found;
-
-	(void) seen_insert(discovery->seen,
-					   hash_bytes_extended((unsigned char *) who, sizeof(who), 0), &found);
-	return !found || !folder->linked;
-}
-
-static void
-take_folder(Discovery *discovery, int number, const Folder *folder, MpReader *reader, bool usable)
-{
-	const Root *root = &discovery->roots->roots[number];
-	MpVerdict	verdict = mp_read_u8(reader);
-	MpReason	reason = mp_read_u8(reader);
-	int			err = mp_read_u16(reader);
-	int			flags = mp_read_u8(reader);
-	uint64		device = mp_read_u64(reader);
-	uint64		inode = mp_read_u64(reader);
-	uint32		unread = mp_read_u32(reader);
-	uint32		n = mp_read_count(reader, 5);
-
-	if (usable)
-	{
-		name_path(discovery, root, folder, (MpStr) {NULL, 0});
-		discovery->counts.folders++;
-		if (verdict != MP_PRESENT)
-			add_unread(discovery, 1, discovery->path.data, reason_text(reason, err));
-		else
-			add_unread(discovery, unread, discovery->path.data,
-					   "some of its entries could not be looked at");
-		if (flags & MP_TOO_MANY)
-			ask_again(discovery, number, folder);
-		else
-			usable = is_news(discovery, folder, device, inode);
-	}
-	for (uint32 i = 0; i < n; i++)
-		take_entry(discovery, number, folder, reader, usable);
 }
 
 static void
@@ -387,24 +195,12 @@ free_asked(Asked *asked)
 }
 
 static void
-take_answer(Discovery *discovery, Asked *asked, MpReader *reader)
+take(Discovery *discovery, Asked *asked, MpReader *reader)
 {
-	Root	   *root = &discovery->roots->roots[asked->root];
-	bool		was_healthy = root->verdict == MP_PRESENT;
-	MpRootReport report;
-	uint32		n;
+	bool		was_healthy = discovery->roots->roots[asked->root].verdict == MP_PRESENT;
 
-	mp_read_root_report(reader, &report);
-	n = mp_read_count(reader, 29);
-	if (n != (report.verdict == MP_PRESENT ? (uint32) asked->n : 0))
-		probe_malformed();
-	if (!roots_judge(root, &report) && was_healthy)
+	if (!discovery_take_answer(discovery, asked, reader) && was_healthy)
 		give_up_root(discovery, asked->root);
-	for (uint32 i = 0; i < n; i++)
-		take_folder(discovery, asked->root, &asked->folders[i], reader,
-					root->verdict == MP_PRESENT);
-	if (!mp_read_done(reader))
-		probe_malformed();
 	free_asked(asked);
 }
 
@@ -454,7 +250,7 @@ wait_for_answer(Discovery *discovery)
 			elog(ERROR, "requests to the probe were given up by somebody else");
 			break;
 		case PROBE_ANSWER:
-			take_answer(discovery, remove_asked(discovery, answer.request), &answer.body);
+			take(discovery, remove_asked(discovery, answer.request), &answer.body);
 			probe_answer_done(&answer);
 			break;
 	}

@@ -60,17 +60,6 @@ optional_text(FunctionCallInfo fcinfo, int argument)
 	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
-static OwnerScan *
-make_relink(MemoryContext parent, const char *owner, int batch_size, NullableDatum job_id,
-			bool commits, const char *under, bool dry_run)
-{
-	OwnerScan  *scan = scan_make(parent, "relink", owner, batch_size, job_id, commits);
-
-	scan->only_relink = true;
-	relink_prepare(scan, under, dry_run);
-	return scan;
-}
-
 Datum
 missing_photos_relink_missing(PG_FUNCTION_ARGS)
 {
@@ -86,44 +75,29 @@ missing_photos_relink_missing(PG_FUNCTION_ARGS)
 	library_check_writable("relink_missing()");
 	library_require_owner(owner);
 	owner_lock_take(owner, false);
-	scan = make_relink(context, owner, FUNCTION_BATCH, no_job, false, under, dry_run);
+	scan = scan_make(context, "relink", owner, FUNCTION_BATCH, no_job, false);
+	scan->only_relink = true;
+	relink_prepare(scan, under, dry_run);
 	scan_run(scan);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return make_result(fcinfo, scan, start);
 }
 
+static void
+prepare_relink(OwnerScan *scan, FunctionCallInfo fcinfo)
+{
+	scan->only_relink = true;
+	relink_prepare(scan, optional_text(fcinfo, 1), false);
+}
+
 Datum
 missing_photos_relink_missing_photos(PG_FUNCTION_ARGS)
 {
-	char	   *owner;
-	char	   *under = optional_text(fcinfo, 1);
-	int			batch_size = PG_ARGISNULL(2) ? FUNCTION_BATCH : PG_GETARG_INT32(2);
-	OwnerScan  *scan;
+	static const ScanProcedure procedure = {"relink_missing_photos", "relink_missing", "relink",
+	.batch_size = 2, .job_id = 3, .prepare = prepare_relink};
 
-	job_require_own_transaction(fcinfo, "relink_missing_photos", "relink_missing");
-	owner = library_id(fcinfo, 0, "owner");
-	if (batch_size < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("batch_size must be at least 1"),
-				 errhint("5000 is the default.")));
-	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	library_check_writable("relink_missing_photos");
-	library_require_owner(owner);
-	owner_lock_take(owner, true);
-	scan = make_relink(PortalContext, owner, batch_size, fcinfo->args[3], true, under, false);
-	PG_TRY();
-	{
-		scan_run(scan);
-	}
-	PG_FINALLY();
-	{
-		owner_lock_release(scan->job.owner);
-	}
-	PG_END_TRY();
-	SPI_finish();
-	MemoryContextDelete(scan->job.context);
+	scan_run_procedure(&procedure, fcinfo);
 	PG_RETURN_VOID();
 }
 

@@ -229,20 +229,45 @@ relink_set_displaced_aside(Relink *relink)
 	set_rows_aside(relink, displaced.rows, true);
 }
 
+/* Adds what the library knows of these files, whose keys lie between two. */
+static void
+add_content(Relink *relink, Datum files, const char *after, const char *last)
+{
+	static const Oid types[4] = {TEXTOID, TEXTOID, TEXTOID, INT8OID};
+	Columns    *known = columns_make(CurrentMemoryContext, 4, types);
+	Arguments	a = {0};
+	Arguments	c = {0};
+
+	argument_datum(&c, TEXTARRAYOID, files);
+	call_as_caller("SELECT c.file, c.algorithm, c.digest, c.size"
+				   "  FROM missing_photos.library_content($1) AS c", &c);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		columns_add_row(known);
+		for (int column = 0; column < 3; column++)
+			columns_set_cstring(known, column, result_text(i, column + 1));
+		columns_set_int8(known, 3, result_int8(i, 4));
+	}
+	relink_argument_job(&a, relink);
+	argument_text(&a, after);
+	argument_text(&a, last);
+	argument_columns(&a, known);
+	call_as_owner("SELECT missing_photos.relink_add_content($1, $2, $3, $4, $5, $6, $7)", &a);
+}
+
 /* What the library knows of the contents of the next rows. */
 void
 relink_ask_content(Relink *relink)
 {
-	static const Oid types[4] = {TEXTOID, TEXTOID, TEXTOID, INT8OID};
 	OwnerScan  *scan = relink->scan;
-	Columns    *known;
+	const char *after = relink->last == NULL ? "" : relink->last;
 	Arguments	a = {0};
-	Arguments	c = {0};
 	bool		isnull;
+	Datum		files;
 
 	job_new_round(&scan->job);
 	relink_argument_job(&a, relink);
-	argument_text(&a, relink->last == NULL ? "" : relink->last);
+	argument_text(&a, after);
 	argument_int4(&a, scan->batch_size);
 	call_as_owner("SELECT array_agg(n.file), max(n.file)"
 				  "  FROM (SELECT r.file FROM missing_photos.relink_row AS r"
@@ -253,24 +278,8 @@ relink_ask_content(Relink *relink)
 	if (!scan->more)
 		return;
 	relink->last = MemoryContextStrdup(scan->job.context, relink->last);
-	argument_datum(&c, TEXTARRAYOID,
-				   PointerGetDatum(PG_DETOAST_DATUM_COPY(SPI_getbinval(SPI_tuptable->vals[0],
-																	   SPI_tuptable->tupdesc, 1,
-																	   &isnull))));
-	call_as_caller("SELECT c.file, c.algorithm, c.digest, c.size"
-				   "  FROM missing_photos.library_content($1) AS c", &c);
-	known = columns_make(scan->job.round_context, 4, types);
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		columns_add_row(known);
-		for (int column = 0; column < 3; column++)
-			columns_set_cstring(known, column, result_text(i, column + 1));
-		columns_set_int8(known, 3, result_int8(i, 4));
-	}
-	memset(&a, 0, sizeof(a));
-	relink_argument_job(&a, relink);
-	argument_columns(&a, known);
-	call_as_owner("SELECT missing_photos.relink_add_content($1, $2, $3, $4, $5)", &a);
+	files = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	add_content(relink, PointerGetDatum(PG_DETOAST_DATUM_COPY(files)), after, relink->last);
 }
 
 /* Drops files that rows of anybody's have: of other owners, or not linked to any photo. */

@@ -241,30 +241,38 @@ missing_photos_scan_missing(PG_FUNCTION_ARGS)
 	return make_result(fcinfo, scan, start);
 }
 
-Datum
-missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
+static int
+batch_size_argument(FunctionCallInfo fcinfo, int argument)
 {
-	char	   *owner;
-	int			batch_size = PG_ARGISNULL(1) ? FUNCTION_BATCH : PG_GETARG_INT32(1);
-	bool		force = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
-	OwnerScan	   *scan;
+	int			size = PG_ARGISNULL(argument) ? FUNCTION_BATCH : PG_GETARG_INT32(argument);
 
-	job_require_own_transaction(fcinfo, "scan_missing_photos", "scan_missing");
-	owner = library_id(fcinfo, 0, "owner");
-	if (batch_size < 1)
+	if (size < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("batch_size must be at least 1"),
 				 errhint("5000 is the default.")));
+	return size;
+}
+
+void
+scan_run_procedure(const ScanProcedure *procedure, FunctionCallInfo fcinfo)
+{
+	OwnerScan  *scan;
+	char	   *owner;
+	int			batch_size;
+
+	job_require_own_transaction(fcinfo, procedure->name, procedure->function);
+	owner = library_id(fcinfo, 0, "owner");
+	batch_size = batch_size_argument(fcinfo, procedure->batch_size);
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
-	library_check_writable("scan_missing_photos");
+	library_check_writable(procedure->name);
 	library_require_owner(owner);
 	owner_lock_take(owner, true);
-	scan = scan_make(PortalContext, "scan", owner, batch_size, fcinfo->args[3], true);
-	scan->force = force;
-	take_relink(scan, fcinfo, 4);
+	scan = scan_make(PortalContext, procedure->kind, owner, batch_size,
+					 fcinfo->args[procedure->job_id], true);
 	PG_TRY();
 	{
+		procedure->prepare(scan, fcinfo);
 		scan_run(scan);
 	}
 	PG_FINALLY();
@@ -274,6 +282,22 @@ missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	SPI_finish();
 	MemoryContextDelete(scan->job.context);
+}
+
+static void
+prepare_scan(OwnerScan *scan, FunctionCallInfo fcinfo)
+{
+	scan->force = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
+	take_relink(scan, fcinfo, 4);
+}
+
+Datum
+missing_photos_scan_missing_photos(PG_FUNCTION_ARGS)
+{
+	static const ScanProcedure procedure = {"scan_missing_photos", "scan_missing", "scan",
+	.batch_size = 1, .job_id = 3, .prepare = prepare_scan};
+
+	scan_run_procedure(&procedure, fcinfo);
 	PG_RETURN_VOID();
 }
 

@@ -63,6 +63,20 @@ extern OwnerScan *scan_make(MemoryContext parent, const char *kind, const char *
 							int batch_size, NullableDatum job_id, bool commits);
 extern void scan_run(OwnerScan *scan);
 
+/* A procedure that runs a scan, with a commit after each step. */
+typedef struct ScanProcedure
+{
+	const char *name;
+	const char *function;		/* what does the same in the caller's transaction */
+	const char *kind;
+	int			batch_size;		/* which argument this is, and the job's id */
+	int			job_id;
+	void		(*prepare) (OwnerScan *scan, FunctionCallInfo fcinfo);
+} ScanProcedure;
+
+/* Runs it under the owner's lock, which it holds for the session. */
+extern void scan_run_procedure(const ScanProcedure *procedure, FunctionCallInfo fcinfo);
+
 /* The Job's callbacks. */
 extern void scan_close(Job *job);
 extern const char *scan_result(const Job *job);
