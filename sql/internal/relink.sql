@@ -58,6 +58,56 @@ $$;
 COMMENT ON FUNCTION missing_photos.forget_candidates IS
 	'forgets what was offered for files that have a place now, or of a place that has a row';
 
+CREATE FUNCTION missing_photos.note_other_candidates(owner text, file text, path text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	INSERT INTO missing_photos.known_copy AS known (owner, file, path, size, mtime_ns)
+	SELECT c.owner, c.file, c.path, other.size, other.mtime_ns
+	  FROM missing_photos.candidate AS c
+	  JOIN missing_photos.read_digest AS other ON other.path = c.path
+	  JOIN missing_photos.read_digest AS chosen
+	    ON chosen.path = note_other_candidates.path
+	   AND chosen.algorithm = other.algorithm AND chosen.digest = other.digest
+	 WHERE c.owner = note_other_candidates.owner AND c.file = note_other_candidates.file
+	   AND c.path <> note_other_candidates.path
+	ON CONFLICT ON CONSTRAINT known_copy_pkey DO NOTHING
+$$;
+COMMENT ON FUNCTION missing_photos.note_other_candidates IS
+	'what was offered for a file besides the one chosen, and has the same content, is a further copy';
+
+CREATE FUNCTION missing_photos.relink_note_copies(
+	job_id uuid, owner text, files text[], paths text[], sizes bigint[], mtimes bigint[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Of a file that isn't at its path a copy is a candidate, and for a person to choose.
+	INSERT INTO missing_photos.known_copy AS known (owner, file, path, size, mtime_ns)
+	SELECT DISTINCT ON (seen.file, seen.path) relink_note_copies.owner, seen.*
+	  FROM unnest(files, paths, sizes, mtimes) AS seen (file, path, size, mtime_ns)
+	 WHERE NOT seen.file = ANY (ARRAY(SELECT r.file FROM missing_photos.relink_row AS r
+	                                   WHERE r.job_id = relink_note_copies.job_id))
+	 ORDER BY seen.file, seen.path
+	ON CONFLICT ON CONSTRAINT known_copy_pkey DO UPDATE
+	   SET size = excluded.size, mtime_ns = excluded.mtime_ns, noted_at = excluded.noted_at
+	 WHERE (known.size, known.mtime_ns) <> (excluded.size, excluded.mtime_ns)
+$$;
+COMMENT ON FUNCTION missing_photos.relink_note_copies IS
+	'notes files that were read and proved to be further copies of files that are there';
+
+CREATE FUNCTION missing_photos.relink_forget_read(minutes integer)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM missing_photos.read_digest AS old
+	 WHERE minutes > 0 AND old.noted_at < now() - make_interval(mins => minutes)
+$$;
+COMMENT ON FUNCTION missing_photos.relink_forget_read IS
+	'forgets what was read of files that no run has come across for so long';
+
 CREATE FUNCTION missing_photos.relink_note_contents(
 	files text[], sizes bigint[], mtimes bigint[], algorithms text[], digests text[], ends text[])
 RETURNS void

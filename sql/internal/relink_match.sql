@@ -59,6 +59,10 @@ AS $$
 	  FROM missing_photos.read_digest AS known
 	 WHERE f.job_id = relink_settle.job_id AND known.path = f.path AND known.inode = f.inode
 	   AND known.size = f.size AND known.mtime_ns = f.mtime_ns;
+	UPDATE missing_photos.read_digest AS known SET noted_at = now()
+	  FROM missing_photos.relink_file AS f
+	 WHERE f.job_id = relink_settle.job_id AND f.algorithm IS NOT NULL AND known.path = f.path
+	   AND known.noted_at < now() - interval '1 day';
 	UPDATE missing_photos.relink_file AS f SET ruled_out = true
 	 WHERE f.job_id = relink_settle.job_id AND f.digest IS NULL AND f.ends IS NOT NULL
 	   AND NOT EXISTS (SELECT FROM missing_photos.relink_row AS r

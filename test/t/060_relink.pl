@@ -39,6 +39,7 @@ for my $name (sort keys %MissingPhotos::EveryLibrary::LIBRARIES)
         moved_folder($library);
         rest_of_photos($library);
         twice($library);
+        further_copies($library);
         owners($library);
         left_out($library);
         out_of_reach($library);
@@ -349,6 +350,42 @@ sub twice
     remove_file($library, $_) for @copies, '/data/2/else.jpg';
     move($library, '/aside.jpg', $path);
     is(relink($library, 2), '1|0|1', 'and back, by content');
+    is($library->changes('start'), '', 'as it was');
+}
+
+# Two files of equal content are one row where a row's key is its content: losing one isn't losing the
+# file. Copies that were come across are known: what was read in search of another file, and what a
+# person didn't choose.
+sub further_copies
+{
+    my ($library) = @_;
+    return unless $library->{digests};
+    my ($path, $lost) = map { path_of($library, 2, $_) } 1, 2;
+    my @copies = map { "/data/2/copies/$_.jpg" } 1 .. 3;
+    copy_file($library, $path, $copies[0]);
+    move($library, $lost, '/lost.jpg');
+    is(relink($library, 2), '0|0|1', 'a copy is read, being of a missing file\'s size');
+    is($library->sql('SELECT path FROM missing_photos.known_copy'), $copies[0], 'and known from then on');
+    move($library, '/lost.jpg', $lost);
+    move($library, $path, '/aside.jpg');
+    is($library->scan(2), '0|1|0|0', 'a scan that misses the file finds its copy');
+    is(now_at($library, $path), $copies[0], 'the row names it');
+    copy_file($library, $copies[0], $_) for @copies[1, 2];
+    remove_file($library, $copies[0]);
+    is(relink($library, 2), '0|1|2', 'two more, and none is chosen');
+    $library->sql("SELECT missing_photos.choose_candidate(file, path) FROM missing_photos.candidates
+                    WHERE path = '$copies[1]' LIMIT 1");
+    is($library->sql('SELECT path FROM missing_photos.known_copy WHERE path LIKE $$%/3.jpg$$'), $copies[2],
+        'what wasn\'t chosen is a copy');
+    remove_file($library, $copies[1]);
+    is($library->scan(2), '0|1|0|0', 'and takes the other\'s place when that is gone');
+    is(now_at($library, $path), $copies[2], 'the row names it');
+    $library->sql(q(UPDATE missing_photos.read_digest SET noted_at = now() - interval '91 days'));
+    remove_file($library, $copies[2]);
+    move($library, '/aside.jpg', $path);
+    is(relink($library, 2), '1|0|1', 'and back');
+    is($library->sql('SELECT count(*) FROM missing_photos.read_digest'), '0',
+        'what was read and not come across for 90 days is forgotten');
     is($library->changes('start'), '', 'as it was');
 }
 

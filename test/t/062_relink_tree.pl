@@ -55,16 +55,17 @@ sub seconds
     return time - $start;
 }
 
-# The fixture's one folder becomes years, months and days, a photo's files side by side.
+# The fixture's folders become years, months and days, a photo's files side by side; some are favourites.
 sub deepen
 {
     $library->sql(q(
         CREATE FUNCTION t.deep(path text) RETURNS text LANGUAGE sql AS $$
-            SELECT regexp_replace(path, '/dir00/', format('/%s/%s/%s/', 2000 + n / 100, n / 10 % 10, n % 10 / 4))
+            SELECT regexp_replace(path, '/dir\d+/', format('/%s/%s/%s/', 2000 + n / 100, n / 10 % 10, n % 10 / 4))
               FROM (SELECT substring(path FROM 'img_(\d+)')::integer AS n) AS number $$;
         CREATE TABLE t.content AS SELECT DISTINCT file, path FROM t.map;
-        UPDATE api_file SET path = t.deep(path) WHERE path LIKE '%/dir00/%';
-        UPDATE t.map SET path = t.deep(path) WHERE path LIKE '%/dir00/%'));
+        UPDATE api_file SET path = t.deep(path) WHERE path LIKE '%/dir%';
+        UPDATE t.map SET path = t.deep(path) WHERE path LIKE '%/dir%';
+        UPDATE api_photo SET rating = 5 WHERE id::text IN (SELECT photo FROM t.map WHERE n % 7 = 0)));
     for ($library->column("SELECT c.path || ' ' || f.path FROM t.content AS c JOIN t.file AS f USING (file)
                             WHERE c.path <> f.path"))
     {

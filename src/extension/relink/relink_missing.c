@@ -217,6 +217,7 @@ require_unclaimed(const Choice *choice)
 		refuse(choice, "another row has that path");
 }
 
+/* Nothing is offered for the file any more; what else has its content is known as a copy. */
 static void
 forget_candidates(const Choice *choice)
 {
@@ -225,6 +226,7 @@ forget_candidates(const Choice *choice)
 	argument_text(&a, choice->owner);
 	argument_text(&a, choice->file);
 	argument_text(&a, choice->path);
+	call_as_owner("SELECT missing_photos.note_other_candidates($1, $2, $3)", &a);
 	call_as_owner("SELECT missing_photos.forget_candidates($1, ARRAY[$2], ARRAY[$3])", &a);
 }
 

@@ -1,9 +1,12 @@
 /* relink_rules.c: calling the rules, and what came of them; see relink.h. */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+
 #include "beside.h"
 #include "relink.h"
-#include "sql_calls.h"
+#include "settings.h"
 
 #define BATCH_FILES 4000		/* read between two commits, and no more than so many bytes */
 #define BATCH_BYTES (INT64CONST(8) * 1024 * 1024 * 1024)	/* a second from memory, a minute from a disk */
@@ -156,10 +159,62 @@ find_sidecars(const OwnerScan *scan)
 	beside_find_astray(&changes);
 }
 
+/* Arrays of the result just fetched as arguments, t: of text, b: of bigint; false where there are none. */
+static bool
+argument_arrays(Arguments *a, const char *types)
+{
+	for (int i = 0; types[i] != '\0'; i++)
+	{
+		bool		isnull;
+		Datum		array = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+
+		if (isnull)
+			return false;
+		argument_datum(a, types[i] == 't' ? TEXTARRAYOID : INT8ARRAYOID,
+					   PointerGetDatum(PG_DETOAST_DATUM_COPY(array)));
+	}
+	return true;
+}
+
+/*
+ * Files that were read and are no missing row's may be further copies of files that are there, which
+ * the library keeps in one row.
+ */
+static void
+note_copies(Relink *relink)
+{
+	Arguments	asked = {0};
+	Arguments	a = {0};
+	Arguments	c = {0};
+
+	relink_argument_job(&asked, relink);
+	call_as_owner("SELECT array_agg(f.path), array_agg(f.size), array_agg(f.mtime_ns),"
+				  "       array_agg(f.digest)"
+				  "  FROM missing_photos.relink_file AS f"
+				  " WHERE f.job_id = $1 AND NOT f.occupied AND f.digest IS NOT NULL"
+				  "   AND f.algorithm = missing_photos.digest_algorithm()", &asked);
+	argument_text(&c, relink->scan->job.owner);
+	if (!argument_arrays(&c, "tbbt"))
+		return;
+	call_as_caller("SELECT pg_catalog.array_agg(c.file), pg_catalog.array_agg(d.path),"
+				   "       pg_catalog.array_agg(d.size), pg_catalog.array_agg(d.mtime_ns)"
+				   "  FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3),"
+				   "                  pg_catalog.unnest($4), pg_catalog.unnest($5))"
+				   "       AS d (path, size, mtime_ns, digest)"
+				   "  JOIN missing_photos.library_photos_by_content($1, $5) AS c"
+				   "    ON c.digest OPERATOR(pg_catalog.=) d.digest"
+				   " WHERE c.linked AND NOT c.flagged AND c.path OPERATOR(pg_catalog.<>) d.path", &c);
+	relink_argument_job(&a, relink);
+	argument_text(&a, relink->scan->job.owner);
+	if (argument_arrays(&a, "ttbb"))
+		call_as_owner("SELECT missing_photos.relink_note_copies($1, $2, $3, $4, $5, $6)", &a);
+}
+
 void
 relink_end(Relink *relink)
 {
 	Arguments	a = {0};
+	Arguments	r = {0};
 
 	job_new_round(&relink->scan->job);
 	relink_argument_job(&a, relink);
@@ -169,6 +224,10 @@ relink_end(Relink *relink)
 	argument_bool(&a, relink->scan->dry_run);
 	call_as_owner("SELECT missing_photos.relink_keep_candidates($1, $2, $3)", &a);
 	relink->ambiguous = result_int8(0, 1);
+	if (!relink->scan->dry_run && relink->hashed_files > 0)
+		note_copies(relink);
+	argument_int4(&r, setting_job_retention);
+	call_as_owner("SELECT missing_photos.relink_forget_read($1)", &r);
 	if (relink->scan->dry_run)
 	{
 		relink_call(relink, "SELECT count(*) FROM missing_photos.relink_move AS m"
