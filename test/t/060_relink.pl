@@ -37,6 +37,7 @@ for my $name (sort keys %MissingPhotos::EveryLibrary::LIBRARIES)
         spelling($library);
         copied($library);
         moved_folder($library);
+        only_looks_moved($library);
         rest_of_photos($library);
         twice($library);
         further_copies($library);
@@ -295,6 +296,27 @@ sub moved_folder
     is(relink($library, 2), $library->{digests} ? ($n - 1) . '|0|3' : "$n|0|0", 'a folder that was copied');
     $library->{digests} ? like(changes($library), qr/path ${\($n - 1)}$/, 'all but the one that was written') :
         is(changes($library), only_paths($library, $n), 'all of it');
+    remove_tree($to);
+    rename($library->on_disk('/aside'), $from) or die $!;
+    relink($library, 2);
+    is($library->changes('start'), '', 'as it was');
+}
+
+# A folder of the same names and sizes, but of other contents: that the ends differ is enough, and the
+# one file that is the same doesn't vouch for the others.
+sub only_looks_moved
+{
+    my ($library) = @_;
+    return unless $library->{digests};
+    my ($from, $to) = map { $library->on_disk("/data/2/$_") } 'dir00', 'kept';
+    my ($same, @others) = $library->column(q(SELECT path FROM (SELECT DISTINCT path FROM t.map
+        WHERE owner = 2 AND path LIKE '/data/2/dir00/%') AS p ORDER BY md5(path)));
+    is($library->sql('SELECT count(ends) >= ' . @others . ' FROM missing_photos.file_digest'), 't', 'ends are known');
+    system('cp', '-r', $from, $to) == 0 or die "cp: $?";
+    rename($from, $library->on_disk('/aside')) or die $!;
+    $library->make_content(s{/dir00/}{/kept/}r, scalar reverse $_) for @others;
+    like(relink($library, 2), qr/^1\|0\|/, 'a folder that only looks like the one that is gone');
+    is(now_at($library, $same), $same =~ s{/dir00/}{/kept/}r, 'only the file of the same content is linked');
     remove_tree($to);
     rename($library->on_disk('/aside'), $from) or die $!;
     relink($library, 2);
