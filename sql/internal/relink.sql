@@ -97,6 +97,25 @@ $$;
 COMMENT ON FUNCTION missing_photos.relink_note_copies IS
 	'notes files that were read and proved to be further copies of files that are there';
 
+CREATE FUNCTION missing_photos.relink_note_alike(job_id uuid, owner text)
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
+SET jit = off
+AS $$
+	-- Equal ends prove nothing, but a copy's content is read before it is used.
+	SELECT missing_photos.relink_note_copies(relink_note_alike.job_id, relink_note_alike.owner,
+	           array_agg(known.file), array_agg(f.path), array_agg(f.size), array_agg(f.mtime_ns))
+	  FROM missing_photos.relink_file AS f
+	  JOIN missing_photos.file_digest AS known
+	    ON known.ends = f.ends AND known.algorithm = f.algorithm
+	 WHERE f.job_id = relink_note_alike.job_id AND NOT f.occupied AND f.digest IS NULL
+	HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION missing_photos.relink_note_alike IS
+	'the same for files of which only the ends were read';
+
 CREATE FUNCTION missing_photos.relink_forget_read(minutes integer)
 RETURNS void
 LANGUAGE sql VOLATILE

@@ -16,7 +16,7 @@ use MissingPhotos::Sample;
 my $long = $ENV{MISSING_PHOTOS_LONG};
 my $photos = $long ? 10_000 : 1_000;
 my $node = start_server('tree');
-my $library = MissingPhotos::EveryLibrary->new($node, 'librephotos_2026', undef, [2], $photos);
+my $library = MissingPhotos::EveryLibrary->new($node, 'librephotos_2026', undef, [ 2, 12 ], $photos);
 my $disk = "$library->{disk}/data/2";
 
 deepen();

@@ -183,10 +183,14 @@ argument_arrays(Arguments *a, const char *types)
 static void
 note_copies(Relink *relink)
 {
+	Arguments	alike = {0};
 	Arguments	asked = {0};
 	Arguments	a = {0};
 	Arguments	c = {0};
 
+	relink_argument_job(&alike, relink);
+	argument_text(&alike, relink->scan->job.owner);
+	call_as_owner("SELECT missing_photos.relink_note_alike($1, $2)", &alike);
 	relink_argument_job(&asked, relink);
 	call_as_owner("SELECT array_agg(f.path), array_agg(f.size), array_agg(f.mtime_ns),"
 				  "       array_agg(f.digest)"
