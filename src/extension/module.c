@@ -13,8 +13,8 @@
  *                  archive (what goes and is kept),
  *                  derived, add_derived_root, drain, removals (files made of photos)
  *   relink/    files that moved
- *                  relink_missing (the verbs), relink, relink_stage, relink_read, relink_apply, relinked,
- *                  add_file, remap, remap_look, merge, undo_moves
+ *                  relink_missing (the verbs), relink, relink_stage, relink_rules, relink_read,
+ *                  relink_apply, relinked, add_file, remap, remap_look, merge, undo_moves
  *   scan/      looking for all files
  *                  scan, scan_steps, scan_guard (what may hold it), scan_stage (going on), scan_all,
  *                  undo_scan, check_files (one photo)
@@ -26,7 +26,7 @@
  *                  believed), holders, copies, twins, claims, moves, apply, file_hash, file_hashes,
  *                  library (the contract)
  *   disk/      rows in, verdicts out
- *                  add_root, stream, judge, batch, found, file_row, discovery,
+ *                  add_root, stream, judge, batch, found, file_row, discovery, discovery_answer,
  *                  digest, roots, root_facts
  *   probe/     requests and answers, deadlines, cancel
  *                  probe_client, probe_messages, probe_terms, probe_process, probe_service
