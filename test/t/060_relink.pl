@@ -387,7 +387,7 @@ sub further_copies
     copy_file($library, $path, $copies[0]);
     move($library, $lost, '/lost.jpg');
     is(relink($library, 2), '0|0|1', 'a copy is read, being of a missing file\'s size');
-    is($library->sql('SELECT path FROM missing_photos.known_copy'), $copies[0], 'and known from then on');
+    is($library->sql('SELECT path FROM missing_photos.known_copy WHERE path LIKE $$%/copies/%$$'), $copies[0], 'and known from then on');
     move($library, '/lost.jpg', $lost);
     move($library, $path, '/aside.jpg');
     is($library->scan(2), '0|1|0|0', 'a scan that misses the file finds its copy');
