@@ -5,8 +5,10 @@
  * disk; in a folder the same order:
  *
  *   watch/     the background worker that watches the roots
- *                  watcher, watch_root (one root and its probe), watch_apply (events become changes),
- *                  watch_new, watch_look, watch_doubts (owners to be scanned), watch_verbs, watch_client
+ *                  watcher, watch_roots, watch_root (one root and its probe), watch_changes,
+ *                  watch_pairs (renames between roots), watch_apply (events become changes), watch_moves,
+ *                  watch_absent, watch_new, watch_look, watch_doubts (owners to be scanned),
+ *                  watch_verbs, watch_client
  *   delete/    deleting what is missing
  *                  delete, delete_steps, delete_batches (the verbs), delete_preview, undo_delete, undo_chunk,
  *                  deletion, deletion_settle, touched (counters and the like), deletion_run, deletion_plan,
