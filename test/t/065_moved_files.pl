@@ -21,6 +21,7 @@ for my $name (sort keys %MissingPhotos::EveryLibrary::LIBRARIES)
         one_by_one($library);
         whole_folder($library);
         merge($library) if $name eq 'librephotos_2026';
+        no_second_photo($library) if $name =~ /2024/;
         done_testing();
     };
 }
@@ -96,6 +97,22 @@ sub whole_folder
     rename "$library->{disk}/data/new/place", "$library->{disk}/data/2" or die;
     $library->give_back(@gone);
     is($library->scan(2), "0|$lost|0|0", 'and what was lost is back');
+}
+
+# Where the content is the key, the application can't import a moved file as another photo.
+sub no_second_photo
+{
+    my ($library) = @_;
+    $library->lose(q(owner = 2 AND n = 4));
+    $library->scan(2);
+    my (undef, undef, $error) = $node->psql($library->{database}, q(
+        INSERT INTO api_photo
+        SELECT (jsonb_populate_record(p, jsonb_build_object('added_on', now()))).*
+          FROM api_photo AS p JOIN t.map AS m ON m.photo = p.image_hash
+         WHERE m.owner = 2 AND m.n = 4), extra_params => [ '-v', 'VERBOSITY=verbose' ]);
+    like($error, qr/23505.*image_hash/s, 'no second photo has the same content');
+    is($library->sql('SELECT count(*) FROM missing_photos.merge_reimported(2)'), 0,
+        'nothing is there to merge');
 }
 
 # The application imports what moved before anybody else finds it.
