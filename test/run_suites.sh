@@ -23,7 +23,7 @@ suite_compilers() {
         number=$((number + 1))
         rm -rf "$work/compiled"
         cp -r "$work/tree" "$work/compiled"
-        if make_in "$work/compiled" clean && make_in "$work/compiled" CC="$compiler" all; then
+        if make_in "$work/compiled" clean && make_in "$work/compiled" -j"$(nproc)" CC="$compiler" all; then
             echo "ok $number - $compiler compiles everything without a warning"
         else
             echo "not ok $number - $compiler"
@@ -60,7 +60,11 @@ clang_name() {
 }
 
 # Some properties of the probe show only without root's rights, others only with them (mounts).
-suite_unit() { check_unit check-unit as_server; }
+suite_unit() {
+    (cd "$work/tree" && as_server "${MAKE:-make}" --no-print-directory -j"$(nproc)" \
+        PG_CONFIG="$PG_CONFIG" unit-programs)
+    check_unit check-unit as_server
+}
 
 # The sanitizers have seen them without root already; with it they are for the long run.
 suite_unit_as_root() {

@@ -29,7 +29,7 @@ PROBE_FAULTY := fsync malloc calloc realloc strdup open openat close read pread 
 	fstatfs readlink readlinkat fcntl eventfd pthread_create syscall EVP_MD_CTX_new \
 	EVP_DigestInit_ex EVP_DigestUpdate EVP_DigestFinal_ex
 
-.PHONY: check-unit check-unit-plain check-unit-asan check-unit-tsan fuzz bench-probe
+.PHONY: check-unit check-unit-plain check-unit-asan check-unit-tsan unit-programs fuzz bench-probe
 
 missing_photos_probe: build/probe/plain/missing_photos_probe
 	cp -f $< $@
@@ -68,6 +68,11 @@ $(eval $(call PROBE_WAY,tsan,$(PROBE_CC),-O1 -fsanitize=thread))
 $(eval $(call PROBE_WAY,fuzz,$(FUZZ_CC),-O1 -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all))
 $(PROBE_FUZZERS:%=build/probe/fuzz/%): PROBE_LIBS += -fsanitize=fuzzer
+
+# What check-unit runs; it can be built with -j, while the tests run one after another.
+unit-programs: $(foreach way,plain asan,$(PROBE_TESTS:%=build/probe/$(way)/%)) \
+	$(PROBE_TSAN_TESTS:%=build/probe/tsan/%) \
+	$(foreach way,plain asan tsan,build/probe/$(way)/missing_photos_probe)
 
 # The tests find the program to start beside themselves.
 check-unit: check-unit-plain check-unit-asan check-unit-tsan
