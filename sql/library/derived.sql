@@ -26,7 +26,8 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	base text := quote_nullable(names #>> '{derived,base}');
+	-- A value, which may hold what looks like a placeholder.
+	terms jsonb := names || jsonb_build_object('derived_base', quote_nullable(names #>> '{derived,base}'));
 	hashed boolean := names ? 'derived_photo.hash';
 	named text;
 	used text;
@@ -65,16 +66,16 @@ BEGIN
 		  JOIN {derived_photo} AS d
 		    ON d.{derived_photo.hash} {=} n.hash::{derived_photo.hash:type}$q$);
 	END IF;
-	PERFORM missing_photos.contract_define(names, 'library_derived',
+	PERFORM missing_photos.contract_define(terms, 'library_derived',
 		'of_photos text[]', 'TABLE (photo text, path text, hash text)',
 		missing_photos.contract_reads(1000),
 		CASE WHEN named IS NULL THEN 'SELECT NULL, NULL, NULL WHERE false' ELSE format($body$
 		SELECT f.photo, CASE WHEN pg_catalog.starts_with(f.name, '/') THEN f.name
-		                     ELSE %s OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||) f.name END,
+		                     ELSE {derived_base} OPERATOR(pg_catalog.||) '/' OPERATOR(pg_catalog.||) f.name END,
 		       f.hash
-		  FROM (%s) AS f$body$, base, named) END,
+		  FROM (%s) AS f$body$, named) END,
 		'the files that were made of these photos, as the application names them');
-	PERFORM missing_photos.contract_define(names, 'library_derived_in_use',
+	PERFORM missing_photos.contract_define(terms, 'library_derived_in_use',
 		'of_paths text[], of_hashes text[]', 'TABLE (path text)',
 		missing_photos.contract_reads(100),
 		CASE WHEN used IS NULL THEN 'SELECT NULL::pg_catalog.text WHERE false' ELSE format($body$
@@ -82,11 +83,11 @@ BEGIN
 			SELECT f.path, f.path AS name, f.hash
 			  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f(path, hash)
 			UNION ALL
-			SELECT f.path, pg_catalog.substr(f.path, pg_catalog.length(%1$s) OPERATOR(pg_catalog.+) 2),
+			SELECT f.path, pg_catalog.substr(f.path, pg_catalog.length({derived_base}) OPERATOR(pg_catalog.+) 2),
 			       NULL
 			  FROM pg_catalog.unnest($1) AS f(path)
-			 WHERE pg_catalog.starts_with(f.path, %1$s OPERATOR(pg_catalog.||) '/')
-		) %2$s$body$, base, used) END,
+			 WHERE pg_catalog.starts_with(f.path, {derived_base} OPERATOR(pg_catalog.||) '/')
+		) %s$body$, used) END,
 		'of these files those that a row names, or whose content (by its hash) a photo has');
 END
 $$;

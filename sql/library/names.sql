@@ -51,7 +51,8 @@ AS $$
 	           'more_file_columns', missing_photos.contract_more(mapping, 'file', 'columns'),
 	           'more_file_values', missing_photos.contract_more(mapping, 'file', 'values'),
 	           'makes_photos', COALESCE(mapping -> 'makes_photos', 'false'))
-	       || jsonb_object_agg(condition.key, missing_photos.contract_fill(condition.value, names))
+	       || jsonb_object_agg(condition.key, missing_photos.contract_fill(condition.value,
+	                                                                          names || codes))
 	  FROM jsonb_each_text(jsonb_build_object(
 		-- Where every key is led by the owner, so is every join.
 		'and_link_is_owners', CASE WHEN names ? 'link.owner'
@@ -82,14 +83,12 @@ AS $$
 		'has_main', CASE WHEN names ? 'photo.main:expression' THEN 'true'
 			ELSE '(p.{photo.main} IS NOT NULL)' END,
 		'media', CASE WHEN mapping #> '{file_types,metadata}' IS NULL THEN 'true'
-			ELSE format('f.{file.type} {<>} %L::{file.type:type}',
-			            mapping #>> '{file_types,metadata}') END,
+			ELSE 'f.{file.type} {<>} {type_metadata}::{file.type:type}' END,
 		-- Which file a photo shows when there is a choice.
-		'rank', CASE WHEN NOT names ? 'file.type' THEN '1' ELSE format('CASE WHEN f.{file.type} {=} %L::{file.type:type} THEN 1 '
-		            || 'WHEN f.{file.type} {=} %L::{file.type:type} THEN 2 '
-		            || 'WHEN f.{file.type} {=} %L::{file.type:type} THEN 3 ELSE 4 END',
-		                mapping #>> '{file_types,image}', mapping #>> '{file_types,video}',
-		                mapping #>> '{file_types,raw}') END,
+		'rank', CASE WHEN NOT names ? 'file.type' THEN '1' ELSE
+			'CASE WHEN f.{file.type} {=} {type_image}::{file.type:type} THEN 1 '
+			|| 'WHEN f.{file.type} {=} {type_video}::{file.type:type} THEN 2 '
+			|| 'WHEN f.{file.type} {=} {type_raw}::{file.type:type} THEN 3 ELSE 4 END' END,
 		'file_owner', CASE
 			WHEN mapping ? 'registered' THEN
 				'missing_photos.loser_of(f.{file.key}::pg_catalog.text, f.{file.path}::pg_catalog.text)'
@@ -105,11 +104,9 @@ AS $$
 		'key_of_digest', CASE WHEN (mapping ->> 'owner_in_key')::integer
 		                           = (mapping #>> '{digest,length}')::integer + 1
 			THEN 'pg_catalog.concat(d.digest, $1)::{file.key:type}' ELSE '' END,
-		'type_of_kind', (
-			SELECT CASE WHEN NOT names ? 'file.type' THEN '' ELSE 'CASE ' || string_agg(format('WHEN $6 {=} %L THEN %L', kind.key, kind.value), ' '
-			                             ORDER BY kind.key)
-			       || format(' ELSE %L END::{file.type:type}', mapping #>> '{file_types,image}') END
-			  FROM jsonb_each_text(mapping -> 'file_types') AS kind),
+		'type_of_kind', CASE WHEN NOT names ? 'file.type' THEN '' ELSE
+			'COALESCE(CASE WHEN $6 {=} ''metadata'' THEN {type_metadata} WHEN $6 {=} ''raw'' THEN {type_raw} '
+			|| 'WHEN $6 {=} ''video'' THEN {type_video} END, {type_image})::{file.type:type}' END,
 		'add_file_columns', CASE WHEN names ? 'file.owner' THEN ', {file.owner}' ELSE '' END
 			|| CASE WHEN names ? 'file.size' THEN ', {file.size}' ELSE '' END,
 		'add_file_values', CASE WHEN names ? 'file.owner' THEN ', $1::{file.owner:type}' ELSE '' END
@@ -122,6 +119,11 @@ AS $$
 		'link_values', 't.photo::{photo.key:type}, t.file::{file.key:type}'
 			|| CASE WHEN names ? 'link.owner' THEN ', $1::{link.owner:type}' ELSE '' END
 	)) AS condition
+	 -- Values of the mapping's stay out of the templates, or what they hold could be a placeholder.
+	 CROSS JOIN (SELECT jsonb_object_agg('type_' || kind, quote_nullable(
+	                                              mapping #>> ARRAY['file_types', kind]))
+	                    AS codes
+	               FROM unnest('{image,video,raw,metadata}'::text[]) AS kind) AS literal
 $$;
 COMMENT ON FUNCTION missing_photos.contract_names_linked IS
 	'conditions for libraries of photos, files and links';

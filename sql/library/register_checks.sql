@@ -185,6 +185,20 @@ AS $$
 DECLARE
 	pair record;
 BEGIN
+	-- A flag that says two things is worst: what is flagged as missing would be in the trash, never to
+	-- be looked for again.
+	FOR pair IN
+		SELECT c.col, class.relname, string_agg(c.parameter, ', ' ORDER BY c.parameter) AS parameters
+		  FROM missing_photos.register_columns(wanted) AS c
+		  JOIN pg_class AS class ON class.oid = c.relation
+		 GROUP BY c.col, c.of_table, class.relname
+		HAVING count(*) > 1 AND (count(*) FILTER (WHERE c.written) > 1
+		                         OR bool_or(c.parameter = 'missing_column'))
+	LOOP
+		RAISE EXCEPTION 'column "%" of table "%" can''t be all of this: %', pair.col, pair.relname,
+				pair.parameters
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one column for each, or leave all but one out.';
+	END LOOP;
 	FOR pair IN
 		WITH typed AS (
 			SELECT c.parameter, format_type(a.atttypid, NULL) AS type,

@@ -2,7 +2,7 @@
 
 CREATE SCHEMA shop;
 CREATE TABLE shop.item (id integer PRIMARY KEY, path text, place varchar(20), stamp timestamptz NOT NULL DEFAULT now(), n integer,
-	lower text GENERATED ALWAYS AS (lower(path)) STORED, amount numeric, folder uuid);
+	lower text GENERATED ALWAYS AS (lower(path)) STORED, amount numeric, folder uuid, gone timestamptz);
 CREATE TABLE shop.two (a integer, b integer, path text, PRIMARY KEY (a, b));
 CREATE TABLE shop.folder (id integer PRIMARY KEY, path text);
 CREATE TABLE shop.link (item integer, file integer);
@@ -42,6 +42,8 @@ SELECT t.throws(format('SELECT missing_photos.register_library(%s)', call), stat
 	('''shop'', ''shop.item'', path_column => ''path'', file_table => ''shop.folder'', link_table => ''shop.link''', '22023', 'a link table without columns'),
 	('''shop'', ''shop.item'', path_column => ''path'', digest_column => ''path'', digest_algorithm => ''crc32''', '22023', 'an unknown digest'),
 	('''shop'', ''shop.item'', path_column => ''path'', derived_column => ''path''', '22023', 'derived files without a folder'),
+	('''shop'', ''shop.item'', path_column => ''path'', missing_column => ''gone'', trash_column => ''gone''', '22023', 'a flag that is the trash, too'),
+	('''shop'', ''shop.item'', path_column => ''path'', name_column => ''path''', '22023', 'a path that is the name, too'),
 	('''shop'', ''shop.item_view'', path_column => ''path''', '42809', 'a view'),
 	('''shop'', ''shop.item'', path_column => ''path'', owner_column => ''n'', owner_table => ''public.elsewhere''', '22023', 'tables of two schemas'),
 	('''shop'', ''pg_catalog.pg_class'', path_column => ''relname''', '22023', 'a table of the system''s'),
@@ -75,6 +77,21 @@ INSERT INTO shop."o'dd {photo} $body$" VALUES ('k', 'x.jpg');
 SELECT missing_photos.register_library('odd', 'shop."o''dd {photo} $body$"', path_column => 'p''a%sth', root => '/m''{it}/$body$');
 SELECT t.is((SELECT path FROM missing_photos.library_files('library')), '/m''{it}/$body$/x.jpg', 'a name or a root may be anything');
 SELECT t.is((SELECT photo FROM missing_photos.library_at(ARRAY['/m''{it}/$body$/x.jpg'])), 'k', 'and is looked up by');
+-- Nor is a value looked at twice: here {start} would put the root's text among the SQL.
+CREATE FUNCTION shop.never() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'a value was executed'; END $$;
+CREATE TABLE shop.kept (id integer PRIMARY KEY, path text, kind text);
+INSERT INTO shop.kept VALUES (1, 'x.jpg', '1');
+INSERT INTO shop.link VALUES (1, 1);
+SELECT missing_photos.register_library('odd', 'shop.item', file_table => 'shop.kept', link_table => 'shop.link', link_photo => 'item',
+	link_file => 'file', path_column => 'path', type_column => 'kind', root => '/pg_catalog.concat(shop.never())||',
+	file_types => '{"image": "1{start}1", "video": "{algorithm}", "raw": "{no such}", "metadata": "1{start}1"}');
+SELECT t.is((SELECT file || media FROM missing_photos.library_photo_files('1')), '1true', 'a type may be any text');
+SELECT missing_photos.register_library('odd', 'shop.item', path_column => 'path', derived_column => 'place', root => '/||shop.never()||',
+	derived_root => '/a{start}b');
+UPDATE shop.item SET place = 'small.jpg' WHERE id = 1;
+SELECT t.is((SELECT path FROM missing_photos.library_derived(ARRAY['1'])), '/a{start}b/small.jpg', 'and so may a folder');
+SELECT t.is((SELECT path FROM missing_photos.library_derived_in_use(ARRAY['/a{start}b/small.jpg'], ARRAY[NULL])),
+	'/a{start}b/small.jpg', 'both ways');
 DROP EXTENSION missing_photos;
 SELECT t.is((SELECT count(*)::text FROM pg_proc WHERE proname ^@ 'preset_'), '0', 'DROP EXTENSION takes what was registered');
 DROP OWNED BY contract_admin, contract_nobody;
