@@ -66,7 +66,10 @@ watch_moves_add(FileMoves *moves, char *from, char *to)
 	find_place(moves->by_to, to, HASH_ENTER)->move = move;
 }
 
-/* Where the rows' files are now; the last move counts. */
+/*
+ * Where the rows' files are now; the last move counts.  A row may say its path otherwise than it was
+ * asked for (a collation that ignores case): it isn't what was moved, and stays where it is.
+ */
 static char **
 find_targets(const FileMoves *moves, const PathRow *rows, int n)
 {
@@ -76,7 +79,11 @@ find_targets(const FileMoves *moves, const PathRow *rows, int n)
 	for (int i = 0; i < moves->n; i++)
 		find_place(by_from, moves->from[i], HASH_ENTER)->move = i;
 	for (int i = 0; i < n; i++)
-		targets[i] = moves->to[find_place(by_from, rows[i].path, HASH_FIND)->move];
+	{
+		const Place *place = find_place(by_from, rows[i].path, HASH_FIND);
+
+		targets[i] = place != NULL ? moves->to[place->move] : rows[i].path;
+	}
 	hash_destroy(by_from);
 	return targets;
 }
