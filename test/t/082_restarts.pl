@@ -43,6 +43,18 @@ sub hanging
     return $id;
 }
 
+# Early builds of version 18 start no background worker again after a crash, not even the server's own.
+# There somebody has to ask; where the server's comes back, ours must by itself.
+sub crash
+{
+    my ($pid) = @_;
+    my $own = q(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'logical replication launcher');
+    $jobs->crash($pid);
+    return if wait_for(5, sub { $jobs->sql($own) });
+    note('the server started no background worker again');
+    $jobs->app('SELECT missing_photos.run_pending_jobs()');
+}
+
 sub without_preload
 {
     my $id = hanging($jobs);
@@ -89,7 +101,7 @@ sub with_preload
     $id = hanging($jobs);
     my ($pid) = $jobs->workers;
     $mount->clear;
-    $jobs->crash($pid);
+    crash($pid);
     ok($jobs->wait_for_state($id, 'finished'), 'and after a crash');
     $jobs->configure(q(missing_photos.databases = 'spare, postgres'));
     $id = hanging($jobs);
@@ -111,7 +123,7 @@ sub at_rest
     {
         my @pids;
         wait_for(3, sub { @pids = grep { $mount->hanging } $jobs->workers }) or last;
-        $jobs->crash($pids[0]);
+        crash($pids[0]);
     }
     $mount->clear;
     ok($jobs->wait_for_state($id, 'failed'), 'a job with which the server crashes comes to rest');

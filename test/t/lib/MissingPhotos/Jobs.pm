@@ -124,6 +124,8 @@ sub crash
     my ($self, $pid) = @_;
     my $before = $self->checkpointer;
     return 1 unless kill 9, $pid;
+    # Busy machines take their time to end it.
+    wait_for(30, sub { !kill 0, $pid });
     wait_for(3, sub { $self->checkpointer ne $before });
     return wait_for(60, sub { $self->checkpointer ne '' });
 }
