@@ -12,7 +12,7 @@ AS $$
 	           CASE jsonb_typeof(candidates) WHEN 'array' THEN candidates
 	                ELSE jsonb_build_array(candidates) END)
 	       WITH ORDINALITY AS wanted (name, rank)
-	  JOIN pg_class AS class ON class.relname = wanted.name AND class.relkind IN ('r', 'p', 'f', 'v')
+	  JOIN pg_class AS class ON class.relname = wanted.name AND class.relkind IN ('r', 'p', 'f', 'v', 'm')
 	  JOIN pg_namespace AS space ON space.oid = class.relnamespace
 	 WHERE space.nspname = library_schema
 	 ORDER BY wanted.rank

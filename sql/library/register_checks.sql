@@ -67,6 +67,11 @@ BEGIN
 		 'owner_key and owner_folder need owner_table', 'Name the table of owners, or leave these out.'),
 		(wanted ? 'type_column' <> (wanted ? 'file_types'), 'type_column and file_types go together',
 		 'Say which values mean what, for example {"image": "1", "video": "2", "raw": "4", "metadata": "3"}.'),
+		(wanted ? 'file_types' AND (jsonb_typeof(wanted -> 'file_types') <> 'object'
+		     OR NOT wanted -> 'file_types' <@ (SELECT jsonb_object_agg(k.kind, wanted -> 'file_types' -> k.kind)
+		                                         FROM unnest('{image,video,raw,metadata}'::text[]) AS k (kind))),
+		 'file_types must be an object of image, video, raw and metadata',
+		 'Say which values mean what, for example {"image": "1", "video": "2", "raw": "4", "metadata": "3"}.'),
 		(wanted ? 'digest_column' AND NOT wanted ->> 'digest_algorithm' IN ('md5', 'sha1'),
 		 'digest_algorithm must be md5 or sha1', 'Leave digest_column out where it holds another digest.')
 	  ) AS c (wrong, problem, hint)

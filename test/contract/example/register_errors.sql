@@ -41,6 +41,8 @@ SELECT t.throws(format('SELECT missing_photos.register_library(%s)', call), stat
 	('''shop'', ''shop.item'', path_column => ''path'', link_table => ''shop.link''', '22023', 'a link table without files'),
 	('''shop'', ''shop.item'', path_column => ''path'', file_table => ''shop.folder'', link_table => ''shop.link''', '22023', 'a link table without columns'),
 	('''shop'', ''shop.item'', path_column => ''path'', digest_column => ''path'', digest_algorithm => ''crc32''', '22023', 'an unknown digest'),
+	('''shop'', ''shop.item'', path_column => ''path'', type_column => ''path'', file_types => ''[1]''', '22023', 'types that are no object'),
+	('''shop'', ''shop.item'', path_column => ''path'', type_column => ''path'', file_types => ''{"jpg": "1"}''', '22023', 'an unknown type'),
 	('''shop'', ''shop.item'', path_column => ''path'', derived_column => ''path''', '22023', 'derived files without a folder'),
 	('''shop'', ''shop.item'', path_column => ''path'', missing_column => ''gone'', trash_column => ''gone''', '22023', 'a flag that is the trash, too'),
 	('''shop'', ''shop.item'', path_column => ''path'', name_column => ''path''', '22023', 'a path that is the name, too'),
