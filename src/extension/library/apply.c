@@ -9,7 +9,6 @@
 #include "apply.h"
 #include "compat.h"
 #include "reasons.h"
-#include "sql_calls.h"
 
 /* A row someone else holds is tried again this often, this many ms apart, then left for next time. */
 #define BUSY_TRIES 5
@@ -65,8 +64,8 @@ apply_add_doubt(Columns *doubts, const FileRow *row, const Judgement *judgement)
 	columns_set_int4(doubts, DOUBT_ERRNO, judgement->err);
 }
 
-static void
-argument_job(Arguments *a, const Changes *changes)
+void
+apply_argument_job(Arguments *a, const Changes *changes)
 {
 	argument_datum(a, UUIDOID, changes->job_id);
 	if (!changes->has_job)
@@ -87,22 +86,63 @@ outcome_is_busy(uint64 row)
 	return outcome != NULL && strcmp(outcome, "busy") == 0;
 }
 
-static void
-copy_text(Columns *to, int column, uint64 row, int from)
-{
-	columns_set_cstring(to, column, result_text(row, from));
-}
-
 enum
 {
 	L_PHOTO, L_FILE, L_PATH, L_MAIN, L_MAIN_AFTER, L_FLAGGED, L_REASON, L_COLUMNS
 };
 
-/* Sorts one result of library_mark_missing into what changed and what is to be tried again. */
+enum
+{
+	B_PHOTO, B_FILE, B_PATH, B_COLUMNS
+};
+
+/* Which result columns become what: a row to be recorded, or to be tried again. */
+typedef struct Outcomes
+{
+	int			changed[L_COLUMNS];
+	int			again[BACK_COLUMNS];	/* the longer one */
+	int			flagged;		/* true for files that don't count, as they were before; or 0 */
+} Outcomes;
+
+static const Outcomes of_missing = {
+	.changed = {
+		[L_PHOTO] = R_PHOTO, [L_FILE] = R_FILE, [L_PATH] = R_PATH, [L_MAIN] = R_MAIN,
+		[L_MAIN_AFTER] = R_MAIN_AFTER, [L_FLAGGED] = R_FLAGGED, [L_REASON] = R_REASON
+	},
+	.again = {
+		[MISSING_PHOTO] = R_PHOTO, [MISSING_FILE] = R_FILE, [MISSING_PATH] = R_PATH,
+		[MISSING_REASON] = R_REASON
+	},
+	.flagged = R_FLAGGED
+};
+
+static const Outcomes of_back = {
+	.changed = {[B_PHOTO] = R_PHOTO, [B_FILE] = R_FILE, [B_PATH] = R_PATH},
+	.again = {
+		[BACK_PHOTO] = R_PHOTO, [BACK_FILE] = R_FILE, [BACK_PATH] = R_PATH, [BACK_MAIN] = R_MAIN,
+		[BACK_MAIN_AFTER] = R_MAIN_AFTER
+	}
+};
+
 static void
-take_missing(Changes *changes, Columns *changed, Columns *again)
+copy_result(Columns *to, uint64 row, const int *from)
+{
+	columns_add_row(to);
+	for (int i = 0; i < to->n_columns; i++)
+	{
+		if (to->types[i] == BOOLOID)
+			columns_set_bool(to, i, result_bool(row, from[i]));
+		else
+			columns_set_cstring(to, i, result_text(row, from[i]));
+	}
+}
+
+/* Sorts a result by file into what changed and what is to be tried again; returns how many files. */
+static int64
+take_outcomes(const Outcomes *outcomes, Columns *changed, Columns *again)
 {
 	char	   *last_file = NULL;
+	int64		files = 0;
 
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -110,25 +150,30 @@ take_missing(Changes *changes, Columns *changed, Columns *again)
 
 		if (outcome_is_busy(i))
 		{
-			columns_add_row(again);
-			copy_text(again, MISSING_PHOTO, i, R_PHOTO);
-			copy_text(again, MISSING_FILE, i, R_FILE);
-			copy_text(again, MISSING_PATH, i, R_PATH);
-			copy_text(again, MISSING_REASON, i, R_REASON);
+			copy_result(again, i, outcomes->again);
 			continue;
 		}
-		columns_add_row(changed);
-		copy_text(changed, L_PHOTO, i, R_PHOTO);
-		copy_text(changed, L_FILE, i, R_FILE);
-		copy_text(changed, L_PATH, i, R_PATH);
-		columns_set_bool(changed, L_MAIN, result_bool(i, R_MAIN));
-		copy_text(changed, L_MAIN_AFTER, i, R_MAIN_AFTER);
-		columns_set_bool(changed, L_FLAGGED, result_bool(i, R_FLAGGED));
-		copy_text(changed, L_REASON, i, R_REASON);
-		if (!result_bool(i, R_FLAGGED) && (last_file == NULL || strcmp(file, last_file) != 0))
-			changes->missing++;
+		copy_result(changed, i, outcomes->changed);
+		if ((outcomes->flagged == 0 || !result_bool(i, outcomes->flagged)) &&
+			(last_file == NULL || strcmp(file, last_file) != 0))
+			files++;
 		last_file = file;
 	}
+	return files;
+}
+
+/* Writes down what changed, and nothing else. */
+static void
+record(const Changes *changes, const Columns *changed, const char *sql)
+{
+	Arguments	a = {0};
+
+	if (changed->n_rows == 0)
+		return;
+	apply_argument_job(&a, changes);
+	argument_text(&a, changes->owner);
+	argument_columns(&a, changed);
+	call_as_owner(sql, &a);
 }
 
 static void
@@ -150,51 +195,10 @@ mark_missing(Changes *changes, const Columns *rows, Columns *again)
 				   "    ON j.photo OPERATOR(pg_catalog.=) m.photo"
 				   "   AND j.file OPERATOR(pg_catalog.=) m.file"
 				   " ORDER BY m.file, m.photo", &a);
-	take_missing(changes, changed, again);
-	if (changed->n_rows > 0)
-	{
-		Arguments	r = {0};
-
-		argument_job(&r, changes);
-		argument_text(&r, changes->owner);
-		argument_columns(&r, changed);
-		call_as_owner("SELECT missing_photos.record_losses($1, $2, $3, $4, $5, $6, $7, $8, $9)", &r);
-	}
+	changes->missing += take_outcomes(&of_missing, changed, again);
+	record(changes, changed,
+		   "SELECT missing_photos.record_losses($1, $2, $3, $4, $5, $6, $7, $8, $9)");
 	columns_free(changed);
-}
-
-enum
-{
-	B_PHOTO, B_FILE, B_PATH, B_COLUMNS
-};
-
-static void
-take_back(Changes *changes, Columns *changed, Columns *again)
-{
-	char	   *last_file = NULL;
-
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		char	   *file = result_text(i, R_FILE);
-
-		if (outcome_is_busy(i))
-		{
-			columns_add_row(again);
-			copy_text(again, BACK_PHOTO, i, R_PHOTO);
-			copy_text(again, BACK_FILE, i, R_FILE);
-			copy_text(again, BACK_PATH, i, R_PATH);
-			columns_set_bool(again, BACK_MAIN, result_bool(i, R_MAIN));
-			copy_text(again, BACK_MAIN_AFTER, i, R_MAIN_AFTER);
-			continue;
-		}
-		columns_add_row(changed);
-		copy_text(changed, B_PHOTO, i, R_PHOTO);
-		copy_text(changed, B_FILE, i, R_FILE);
-		copy_text(changed, B_PATH, i, R_PATH);
-		if (last_file == NULL || strcmp(file, last_file) != 0)
-			changes->restored++;
-		last_file = file;
-	}
 }
 
 static void
@@ -216,16 +220,8 @@ mark_back(Changes *changes, const Columns *rows, Columns *again)
 				   "    ON j.photo OPERATOR(pg_catalog.=) m.photo"
 				   "   AND j.file OPERATOR(pg_catalog.=) m.file"
 				   " ORDER BY m.file, m.photo", &a);
-	take_back(changes, changed, again);
-	if (changed->n_rows > 0)
-	{
-		Arguments	r = {0};
-
-		argument_job(&r, changes);
-		argument_text(&r, changes->owner);
-		argument_columns(&r, changed);
-		call_as_owner("SELECT missing_photos.record_returns($1, $2, $3, $4, $5)", &r);
-	}
+	changes->restored += take_outcomes(&of_back, changed, again);
+	record(changes, changed, "SELECT missing_photos.record_returns($1, $2, $3, $4, $5)");
 	columns_free(changed);
 }
 
@@ -279,7 +275,7 @@ apply_doubts(const Changes *changes, const char *photo, const Columns *doubts)
 {
 	Arguments	a = {0};
 
-	argument_job(&a, changes);
+	apply_argument_job(&a, changes);
 	argument_text(&a, changes->owner);
 	argument_text(&a, photo);
 	argument_columns(&a, doubts);

@@ -10,6 +10,7 @@
 
 #include "columns.h"
 #include "file_row.h"
+#include "sql_calls.h"
 
 typedef struct Changes
 {
@@ -48,6 +49,9 @@ extern void apply_add_doubt(Columns *doubts, const FileRow *row, const Judgement
 /* Both need an SPI connection and allocate in the current memory context. */
 extern void apply_missing(Changes *changes, const Columns *rows);
 extern void apply_back(Changes *changes, const Columns *rows);
+
+/* The job that the changes belong to, as an argument; null where there is none. */
+extern void apply_argument_job(Arguments *a, const Changes *changes);
 
 /* Replaces what is known of files in doubt: of one photo, or of all of the owner's (NULL). */
 extern void apply_doubts(const Changes *changes, const char *photo, const Columns *doubts);

@@ -198,9 +198,7 @@ record(const Changes *changes, const Columns *moved)
 {
 	Arguments	a = {0};
 
-	argument_datum(&a, UUIDOID, changes->job_id);
-	if (!changes->has_job)
-		a.nulls[0] = 'n';
+	apply_argument_job(&a, changes);
 	argument_text(&a, changes->owner);
 	for (int i = MOVE_PHOTO; i <= MOVE_TO; i++)
 		argument_datum(&a, TEXTARRAYOID, columns_array(moved, i));
