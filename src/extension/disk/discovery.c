@@ -28,7 +28,7 @@ discovery_make(MemoryContext parent, RootTable *roots, TakeDiscovered take, void
 	discovery->taker = taker;
 	discovery->todo = palloc0(roots->n * sizeof(FolderList));
 	discovery->links = palloc0(roots->n * sizeof(FolderList));
-	discovery->seen = discovery_seen_make(context);
+	discovery->seen = key_set_make(context);
 	discovery->globs = settings_list(setting_exclude);
 	discovery->markers = settings_list(setting_exclude_markers);
 	initStringInfo(&discovery->path);

@@ -9,29 +9,6 @@
 
 #define MORE_PARTS 8			/* into so many a folder is divided that is too big for an answer */
 
-typedef struct SeenFolder
-{
-	uint64		key;			/* a hash of device, inode and part */
-	char		status;
-} SeenFolder;
-
-#define SH_PREFIX seen
-#define SH_ELEMENT_TYPE SeenFolder
-#define SH_KEY_TYPE uint64
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) ((uint32) (key))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-struct seen_hash *
-discovery_seen_make(MemoryContext context)
-{
-	return seen_create(context, 1024, NULL);
-}
-
 /* Sets discovery->path to what the application calls a name in a folder ("": the folder itself). */
 static void
 name_path(Discovery *discovery, const Root *root, const Folder *folder, MpStr name)
@@ -122,11 +99,8 @@ static bool
 is_news(Discovery *discovery, const Folder *folder, uint64 device, uint64 inode)
 {
 	uint64		who[] = {device, inode, folder->part, Max(folder->parts, 1)};
-	bool		found;
-
-	(void) seen_insert(discovery->seen,
-					   hash_bytes_extended((unsigned char *) who, sizeof(who), 0), &found);
-	return !found || !folder->linked;
+	return key_set_add(discovery->seen, hash_bytes_extended((unsigned char *) who, sizeof(who), 0)) ||
+		!folder->linked;
 }
 
 static void

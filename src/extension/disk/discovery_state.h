@@ -6,6 +6,7 @@
 #define MISSING_PHOTOS_DISCOVERY_STATE_H
 
 #include "discovery.h"
+#include "key_set.h"
 #include "probe_client.h"
 
 #define FOLDERS_PER_REQUEST 64
@@ -44,7 +45,7 @@ struct Discovery
 	FolderList *links;			/* by root */
 	Asked	   *asked[MAX_ASKED];
 	int			n_asked;
-	struct seen_hash *seen;
+	KeySet	   *seen;			/* folders by device and inode */
 	List	   *globs;
 	List	   *markers;
 	StringInfoData path;		/* of the entry in hand, as the application names it */
@@ -54,9 +55,6 @@ struct Discovery
 extern void discovery_push(Discovery *discovery, FolderList *list, const char *path, size_t length,
 						   uint32 part, uint32 parts, bool linked);
 extern void discovery_add_unread(Discovery *discovery, int64 n, const char *path, const char *reason);
-
-/* Folders by device and inode, those met so far. */
-extern struct seen_hash *discovery_seen_make(MemoryContext context);
 
 /* Takes what a request brought; false when its root is in doubt. */
 extern bool discovery_take_answer(Discovery *discovery, const Asked *asked, MpReader *reader);

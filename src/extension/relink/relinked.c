@@ -3,24 +3,8 @@
 
 #include "common/hashfn.h"
 
+#include "key_set.h"
 #include "relinked.h"
-
-typedef struct Key
-{
-	uint64		key;
-	char		status;
-} Key;
-
-#define SH_PREFIX keys
-#define SH_ELEMENT_TYPE Key
-#define SH_KEY_TYPE uint64
-#define SH_KEY key
-#define SH_HASH_KEY(table, key) ((uint32) (key))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
 
 /* Keys of files and of photos may be alike. */
 enum
@@ -30,7 +14,7 @@ enum
 
 struct Relinked
 {
-	keys_hash  *keys;
+	KeySet	   *keys;
 };
 
 static uint64
@@ -44,30 +28,27 @@ relinked_make(MemoryContext parent)
 {
 	Relinked   *relinked = MemoryContextAllocZero(parent, sizeof(Relinked));
 
-	relinked->keys = keys_create(parent, 256, NULL);
+	relinked->keys = key_set_make(parent);
 	return relinked;
 }
 
 bool
 relinked_add(Relinked *relinked, const char *photo, const char *file)
 {
-	bool		found;
-
-	(void) keys_insert(relinked->keys, key_of(photo, strlen(photo), OF_PHOTO), &found);
-	(void) keys_insert(relinked->keys, key_of(file, strlen(file), OF_FILE), &found);
-	return !found;
+	(void) key_set_add(relinked->keys, key_of(photo, strlen(photo), OF_PHOTO));
+	return key_set_add(relinked->keys, key_of(file, strlen(file), OF_FILE));
 }
 
 bool
 relinked_has_file(const Relinked *relinked, const FileRow *row)
 {
 	return relinked != NULL &&
-		keys_lookup(relinked->keys, key_of(row->file, row->file_length, OF_FILE)) != NULL;
+		key_set_has(relinked->keys, key_of(row->file, row->file_length, OF_FILE));
 }
 
 bool
 relinked_has_photo(const Relinked *relinked, const FileRow *row)
 {
 	return relinked != NULL &&
-		keys_lookup(relinked->keys, key_of(row->photo, row->photo_length, OF_PHOTO)) != NULL;
+		key_set_has(relinked->keys, key_of(row->photo, row->photo_length, OF_PHOTO));
 }
