@@ -6,31 +6,12 @@
 The models are made from the database's own tables, with what Django does on delete; the rest is what
 LibrePhotos is known to do: batched as its newest code, loop as that of October 2024.
 """
-import os
 import sys
 import time
 
-import django
-from django.apps import AppConfig
-from django.conf import settings
-
-
-class Api(AppConfig):
-    """The application that this program is."""
-    name = "__main__"
-    label = "api"
-    path = os.path.dirname(os.path.abspath(__file__))
-
-
-settings.configure(
-    DATABASES={"default": {
-        "ENGINE": "django.db.backends.postgresql", "NAME": os.environ["PGDATABASE"],
-        "USER": os.environ["PGUSER"], "HOST": os.environ["PGHOST"], "PORT": os.environ["PGPORT"]}},
-    INSTALLED_APPS=["__main__.Api"], USE_TZ=True, DEFAULT_AUTO_FIELD="django.db.models.AutoField")
-django.setup()
-
-from django.db import connection, models  # noqa: E402 -- models need the settings
-from django.db.models import Count, Q  # noqa: E402
+import django_setup  # noqa: F401 -- models need the settings
+from django.db import connection, models
+from django.db.models import Count, Q
 
 CHUNK = 500
 SET_NULL = {"cover_photo_id", "cover_face_id", "main_file_id", "primary_photo_id", "kept_photo_id",

@@ -8,27 +8,9 @@ import os
 import sys
 import time
 
-import django
-from django.apps import AppConfig
-from django.conf import settings
-
-
-class Api(AppConfig):
-    """The application that this program is."""
-    name = "__main__"
-    label = "api"
-    path = os.path.dirname(os.path.abspath(__file__))
-
-
-settings.configure(
-    DATABASES={"default": {
-        "ENGINE": "django.db.backends.postgresql", "NAME": os.environ["PGDATABASE"],
-        "USER": os.environ["PGUSER"], "HOST": os.environ["PGHOST"], "PORT": os.environ["PGPORT"]}},
-    INSTALLED_APPS=["__main__.Api"], USE_TZ=True, DEFAULT_AUTO_FIELD="django.db.models.AutoField")
-django.setup()
-
-from django.db import models  # noqa: E402 -- models need the settings
-from django.utils import timezone  # noqa: E402
+import django_setup  # noqa: F401 -- models need the settings
+from django.db import models
+from django.utils import timezone
 
 
 class File(models.Model):
