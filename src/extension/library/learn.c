@@ -12,26 +12,41 @@ enum
 	I_FILE, I_FSID, I_INODE, I_SIZE, I_MTIME, I_CTIME, I_COLUMNS
 };
 
-static Columns *
-identity_columns(void)
+Columns *
+learn_columns(MemoryContext parent)
 {
 	static const Oid types[I_COLUMNS] = {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
 
-	return columns_make(CurrentMemoryContext, I_COLUMNS, types);
+	return columns_make(parent, I_COLUMNS, types);
+}
+
+void
+learn_add(Columns *seen, const char *file, size_t length, const MpIdentity *identity)
+{
+	columns_add_row(seen);
+	columns_set_text(seen, I_FILE, file, length);
+	columns_set_int8(seen, I_FSID, identity->fsid);
+	columns_set_int8(seen, I_INODE, identity->inode);
+	columns_set_int8(seen, I_SIZE, identity->size);
+	columns_set_int8(seen, I_MTIME, identity->mtime_ns);
+	columns_set_int8(seen, I_CTIME, identity->ctime_ns);
+}
+
+void
+learn_note(const Columns *seen)
+{
+	Arguments	a = {0};
+
+	if (seen->n_rows == 0)
+		return;
+	argument_columns(&a, seen);
+	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, false)", &a);
 }
 
 static void
-add_identity(Columns *columns, const FoundRow *found)
+add_found(Columns *seen, const FoundRow *found)
 {
-	const MpIdentity *identity = found->judgement.identity;
-
-	columns_add_row(columns);
-	columns_set_text(columns, I_FILE, found->row.file, found->row.file_length);
-	columns_set_int8(columns, I_FSID, identity->fsid);
-	columns_set_int8(columns, I_INODE, identity->inode);
-	columns_set_int8(columns, I_SIZE, identity->size);
-	columns_set_int8(columns, I_MTIME, identity->mtime_ns);
-	columns_set_int8(columns, I_CTIME, identity->ctime_ns);
+	learn_add(seen, found->row.file, found->row.file_length, found->judgement.identity);
 }
 
 /* What lies in a lost file's place may be another file: that isn't what it looked like. */
@@ -50,43 +65,38 @@ is_healthy(const FoundRow *found)
 bool
 learn_some(Found *found, Folders *folders, int most)
 {
-	Columns    *columns = identity_columns();
-	Arguments	a = {0};
+	Columns    *seen = learn_columns(CurrentMemoryContext);
 	FoundRow	next;
 	bool		more = true;
 
-	while (columns->n_rows < most && (more = found_next(found, &next)))
+	while (seen->n_rows < most && (more = found_next(found, &next)))
 	{
 		if (is_lost(&next))
 			continue;
 		if (is_healthy(&next))
-			add_identity(columns, &next);
+			add_found(seen, &next);
 		else
 			folders_fail(folders, &next.row);
 	}
-	if (columns->n_rows > 0)
-	{
-		argument_columns(&a, columns);
-		call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, false)", &a);
-	}
-	columns_free(columns);
+	learn_note(seen);
+	columns_free(seen);
 	return more;
 }
 
 void
 learn_known(Found *found)
 {
-	Columns    *columns = identity_columns();
+	Columns    *seen = learn_columns(CurrentMemoryContext);
 	Arguments	a = {0};
 	FoundRow	next;
 
 	found_rewind(found);
 	while (found_next(found, &next))
 		if (!is_lost(&next) && is_healthy(&next))
-			add_identity(columns, &next);
-	argument_columns(&a, columns);
+			add_found(seen, &next);
+	argument_columns(&a, seen);
 	call_as_owner("SELECT missing_photos.renew_identities($1, $2, $3, $4, $5, $6)", &a);
-	columns_free(columns);
+	columns_free(seen);
 }
 
 void

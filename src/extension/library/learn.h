@@ -4,8 +4,14 @@
 #ifndef MISSING_PHOTOS_LEARN_H
 #define MISSING_PHOTOS_LEARN_H
 
+#include "columns.h"
 #include "folders.h"
 #include "found.h"
+
+/* What files look like: gathered, then noted for those that aren't in doubt. */
+extern Columns *learn_columns(MemoryContext parent);
+extern void learn_add(Columns *seen, const char *file, size_t length, const MpIdentity *identity);
+extern void learn_note(const Columns *seen);
 
 /*
  * Notes up to `most` identities from what was found; false when none is left.  Folders of files

@@ -7,12 +7,9 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-
 #include "check_files.h"
-#include "columns.h"
+#include "learn.h"
 #include "settings.h"
-#include "sql_calls.h"
 #include "subtransaction.h"
 #include "watch_absent.h"
 #include "watch_apply.h"
@@ -59,25 +56,11 @@ is_first_of_photo(PathRow *const *rows, int i)
 static void
 note_identities(const Names *names, PathRow *const *rows, int n)
 {
-	static const Oid types[6] = {TEXTOID, INT8OID, INT8OID, INT8OID, INT8OID, INT8OID};
-	Columns    *seen = columns_make(CurrentMemoryContext, 6, types);
-	Arguments	a = {0};
+	Columns    *seen = learn_columns(CurrentMemoryContext);
 
 	for (int i = 0; i < n; i++)
-	{
-		const MpIdentity *identity = &names->identities[rows[i]->name];
-
-		columns_add_row(seen);
-		columns_set_cstring(seen, 0, rows[i]->file);
-		columns_set_int8(seen, 1, identity->fsid);
-		columns_set_int8(seen, 2, identity->inode);
-		columns_set_int8(seen, 3, identity->size);
-		columns_set_int8(seen, 4, identity->mtime_ns);
-		columns_set_int8(seen, 5, identity->ctime_ns);
-	}
-	argument_columns(&a, seen);
-	if (n > 0)
-		call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, false)", &a);
+		learn_add(seen, rows[i]->file, strlen(rows[i]->file), &names->identities[rows[i]->name]);
+	learn_note(seen);
 	columns_free(seen);
 }
 
