@@ -27,13 +27,6 @@ typedef struct Copies
 	Copy	   *copies;			/* those of one row together */
 } Copies;
 
-static char *
-text_at(const Columns *columns, int column, int row)
-{
-	return columns->nulls[column][row] ? NULL :
-		TextDatumGetCString(columns->values[column][row]);
-}
-
 /* The noted copies of missing files. */
 static void
 ask_memory(Copies *copies, const char *owner, const Columns *missing)
@@ -51,7 +44,7 @@ ask_memory(Copies *copies, const char *owner, const Columns *missing)
 		Copy	   *copy = &copies->copies[i];
 
 		copy->row = result_int8(i, 1) - 1;
-		copy->file = text_at(missing, MISSING_FILE, copy->row);
+		copy->file = columns_cstring(missing, MISSING_FILE, copy->row);
 		copy->path = result_text(i, 2);
 		copy->size = result_int8(i, 3);
 		copy->mtime_ns = result_int8(i, 4);
@@ -121,27 +114,17 @@ static Columns *
 without(const Columns *missing, const Columns *moved)
 {
 	Columns    *left = apply_missing_columns(CurrentMemoryContext);
-	Arguments	a = {0};
+	bool	   *made = moves_made(missing, MISSING_PHOTO, MISSING_FILE, moved);
 
-	argument_datum(&a, TEXTARRAYOID, columns_array(missing, MISSING_PHOTO));
-	argument_datum(&a, TEXTARRAYOID, columns_array(missing, MISSING_FILE));
-	argument_datum(&a, TEXTARRAYOID, columns_array(moved, MOVE_PHOTO));
-	argument_datum(&a, TEXTARRAYOID, columns_array(moved, MOVE_FILE));
-	call_as_owner("SELECT g.ordinal"
-				  "  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
-				  "       WITH ORDINALITY AS g (photo, file, ordinal)"
-				  " WHERE NOT EXISTS ("
-				  "       SELECT FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4))"
-				  "              AS m (photo, file)"
-				  "        WHERE m.photo OPERATOR(pg_catalog.=) g.photo"
-				  "          AND m.file OPERATOR(pg_catalog.=) g.file)"
-				  " ORDER BY g.ordinal", &a);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	for (int row = 0; row < missing->n_rows; row++)
 	{
+		if (made[row])
+			continue;
 		columns_add_row(left);
 		for (int column = 0; column < MISSING_COLUMNS; column++)
-			columns_set_datum(left, column, missing, column, result_int8(i, 1) - 1);
+			columns_set_datum(left, column, missing, column, row);
 	}
+	pfree(made);
 	return left;
 }
 
@@ -171,8 +154,8 @@ copies_use(Changes *changes, RootTable *roots, Columns **missing)
 		if (copy->row == last_row || !is_there(copy, digest))
 			continue;
 		last_row = copy->row;
-		moves_add(moves, text_at(*missing, MISSING_PHOTO, copy->row), copy->file,
-				  text_at(*missing, MISSING_PATH, copy->row), copy->path, &digest->identity);
+		moves_add(moves, columns_cstring(*missing, MISSING_PHOTO, copy->row), copy->file,
+				  columns_cstring(*missing, MISSING_PATH, copy->row), copy->path, &digest->identity);
 	}
 	moves_apply(changes, moves, moved);
 	if (moved->n_rows > 0)

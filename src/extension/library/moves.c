@@ -98,6 +98,12 @@ key_text(const Columns *moves, int column, int row)
 	return text == NULL ? "" : text;
 }
 
+static MoveKey
+key_of(const Columns *rows, int photo, int file, int row)
+{
+	return (MoveKey) {key_text(rows, file, row), key_text(rows, photo, row), row, false};
+}
+
 static MoveKey *
 sorted_keys(const Columns *moves)
 {
@@ -105,7 +111,7 @@ sorted_keys(const Columns *moves)
 											  (Size) (moves->n_rows + 1) * sizeof(MoveKey));
 
 	for (int i = 0; i < moves->n_rows; i++)
-		keys[i] = (MoveKey) {key_text(moves, MOVE_FILE, i), key_text(moves, MOVE_PHOTO, i), i, false};
+		keys[i] = key_of(moves, MOVE_PHOTO, MOVE_FILE, i);
 	qsort(keys, moves->n_rows, sizeof(MoveKey), compare_keys);
 	return keys;
 }
@@ -129,6 +135,24 @@ find_key(MoveKey *keys, int n, const MoveKey *wanted)
 			n = half;
 	}
 	return &keys[low];
+}
+
+bool *
+moves_made(const Columns *rows, int photo, int file, const Columns *moved)
+{
+	MoveKey    *keys = sorted_keys(moved);
+	MoveKey    *end = keys + moved->n_rows;
+	bool	   *made = palloc(rows->n_rows + 1);
+
+	for (int i = 0; i < rows->n_rows; i++)
+	{
+		MoveKey		wanted = key_of(rows, photo, file, i);
+		MoveKey    *key = find_key(keys, moved->n_rows, &wanted);
+
+		made[i] = key != end && compare_keys(key, &wanted) == 0;
+	}
+	pfree(keys);
+	return made;
 }
 
 /* Counts a file once, however many photos it has. */

@@ -34,4 +34,7 @@ extern void moves_add(Columns *moves, const char *photo, const char *file, const
  */
 extern void moves_apply(Changes *changes, const Columns *moves, Columns *moved);
 
+/* Of rows with their photos and files in these columns: which of them are among those moved. */
+extern bool *moves_made(const Columns *rows, int photo, int file, const Columns *moved);
+
 #endif							/* MISSING_PHOTOS_MOVES_H */

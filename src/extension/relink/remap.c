@@ -8,7 +8,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -21,7 +20,6 @@
 #include "owner_lock.h"
 #include "remap.h"
 #include "result_set.h"
-#include "sql_calls.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_remap_paths);
 
@@ -112,30 +110,18 @@ order_of_moves(const Remap *remap)
 	return order;
 }
 
-/* Tells what came of a batch; `moved` is in another order than it was asked for. */
+/* Tells what came of a batch. */
 static void
 take_outcome(Remap *remap, const Columns *asked, const int *numbers, const Columns *moved)
 {
-	Arguments	a = {0};
+	bool	   *made = moves_made(asked, MOVE_PHOTO, MOVE_FILE, moved);
 
-	argument_datum(&a, TEXTARRAYOID, columns_array(asked, MOVE_PHOTO));
-	argument_datum(&a, TEXTARRAYOID, columns_array(asked, MOVE_FILE));
-	argument_datum(&a, TEXTARRAYOID, columns_array(moved, MOVE_PHOTO));
-	argument_datum(&a, TEXTARRAYOID, columns_array(moved, MOVE_FILE));
-	call_as_owner("SELECT a.ordinal, m.file IS NOT NULL"
-				  "  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))"
-				  "       WITH ORDINALITY AS a (photo, file, ordinal)"
-				  "  LEFT JOIN ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS m (photo, file)"
-				  "    ON m.photo OPERATOR(pg_catalog.=) a.photo"
-				  "   AND m.file OPERATOR(pg_catalog.=) a.file", &a);
-	for (uint64 i = 0; i < SPI_processed; i++)
+	for (int i = 0; i < asked->n_rows; i++)
 	{
-		int			row = numbers[result_int8(i, 1) - 1];
-
-		remap->states[row] = result_bool(i, 2) ? REMAP_MOVED : REMAP_BUSY;
-		remap->reasons[row] = result_bool(i, 2) ? NULL :
-			"it was changed or locked by another session";
+		remap->states[numbers[i]] = made[i] ? REMAP_MOVED : REMAP_BUSY;
+		remap->reasons[numbers[i]] = made[i] ? NULL : "it was changed or locked by another session";
 	}
+	pfree(made);
 }
 
 static void
