@@ -277,5 +277,7 @@ GRANT EXECUTE ON FUNCTION missing_photos.standalone_tables() TO pg_read_server_f
 GRANT EXECUTE ON FUNCTION missing_photos.standalone_albums() TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.contract_fill(text, jsonb) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.detach_library() TO pg_read_server_files;
-GRANT EXECUTE ON FUNCTION missing_photos.contract_register(jsonb, boolean) TO pg_read_server_files;
+GRANT EXECUTE ON FUNCTION missing_photos.contract_register(jsonb, boolean),
+	missing_photos.register_check_rows(jsonb), missing_photos.register_columns(jsonb),
+	missing_photos.register_key(oid) TO pg_read_server_files;
 GRANT EXECUTE ON FUNCTION missing_photos.register_library TO pg_read_server_files;

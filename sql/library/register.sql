@@ -42,10 +42,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	sample text;
-BEGIN
-	FOR part, detail, sample IN
-	SELECT r.* FROM missing_photos.contract_register(jsonb_strip_nulls(jsonb_build_object(
+	wanted CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
 		'name', register_library.name, 'photo_table', photo_table::oid, 'photo_key', photo_key,
 		'owner_column', owner_column, 'owner_table', owner_table::oid, 'owner_key', owner_key,
 		'owner_folder', owner_folder, 'path_column', path_column, 'root', root,
@@ -58,9 +55,14 @@ BEGIN
 		'size_column', size_column, 'digest_column', digest_column,
 		'path_hash_column', path_hash_column, 'derived_column', derived_column))
 		|| jsonb_strip_nulls(jsonb_build_object('derived_root', derived_root,
-			'digest_algorithm', digest_algorithm)), COALESCE(preview, false)) AS r
+			'digest_algorithm', digest_algorithm));
+	sample text;
+BEGIN
+	FOR part, detail, sample IN
+	SELECT r.* FROM missing_photos.contract_register(wanted, COALESCE(preview, false)) AS r
 	LOOP
 		IF sample IS NOT NULL THEN
+			PERFORM missing_photos.register_check_rows(wanted);
 			-- Read as the caller, who may not be allowed to see any.
 			BEGIN
 				EXECUTE sample INTO detail;

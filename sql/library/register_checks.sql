@@ -95,14 +95,18 @@ DECLARE
 	part record;
 BEGIN
 	FOR part IN
-		SELECT p.parameter, class.oid AS relation, class.relname, class.relkind, class.relnamespace,
+		SELECT p.parameter, class.relname, class.relpersistence, class.relnamespace,
 		       home.relnamespace AS library, class.relkind = ANY (p.kinds) AS fits
 		  FROM (VALUES ('photo_table', '{r,p}'::"char"[]), ('file_table', '{r,p}'), ('link_table', '{r,p}'),
 		               ('owner_table', '{r,p,v,m,f}'), ('directory_table', '{r,p,v,m,f}')) AS p (parameter, kinds)
 		  JOIN pg_class AS class ON class.oid = (wanted ->> p.parameter)::oid
 		  JOIN pg_class AS home ON home.oid = (wanted ->> 'photo_table')::oid
 	LOOP
-		IF NOT part.fits THEN
+		IF part.relpersistence = 't' THEN
+			RAISE EXCEPTION '"%" is temporary', part.relname
+				USING ERRCODE = 'wrong_object_type',
+				      HINT = format('No other session sees it. %s must be permanent.', part.parameter);
+		ELSIF NOT part.fits THEN
 			RAISE EXCEPTION '"%" is not a table', part.relname
 				USING ERRCODE = 'wrong_object_type',
 				      HINT = format('%s must be a table: scans lock and change its rows. A view will do for owner_table and directory_table.', part.parameter);
@@ -228,3 +232,41 @@ END
 $$;
 COMMENT ON FUNCTION missing_photos.register_check_references IS
 	'an error where a column can''t hold the keys of the table it is said to point at';
+
+-- A table's keys are unique by its index; a view's are looked at, as the caller, who may not be allowed
+-- to read it. What it may hold later can't be told.
+CREATE FUNCTION missing_photos.register_check_rows(wanted jsonb)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	part record;
+	key text;
+	times bigint;
+BEGIN
+	FOR part IN
+		SELECT c.parameter, c.col, c.relation::regclass AS relation, class.relname
+		  FROM missing_photos.register_columns(wanted) AS c
+		  JOIN pg_class AS class ON class.oid = c.relation
+		 WHERE c.identity AND class.relkind NOT IN ('r', 'p')
+	LOOP
+		BEGIN
+			EXECUTE format('SELECT v.%1$I::text, count(*) FROM %2$s AS v GROUP BY v.%1$I '
+				'HAVING count(*) > 1 OR v.%1$I IS NULL LIMIT 1', part.col, part.relation) INTO key, times;
+		EXCEPTION WHEN insufficient_privilege THEN
+			CONTINUE;
+		END;
+		IF times IS NOT NULL THEN
+			RAISE EXCEPTION 'column "%" doesn''t tell the rows of "%" apart: % of them % %', part.col,
+					part.relname, times, CASE WHEN times = 1 THEN 'has' ELSE 'have' END,
+					COALESCE('"' || key || '"', 'NULL')
+				USING ERRCODE = 'invalid_table_definition',
+				      HINT = format('Each value may stand in one row, and none may be NULL. Name another %s, or change the view.',
+				                    part.parameter);
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION missing_photos.register_check_rows IS
+	'an error where a view that stands for a table has a key twice, or none';

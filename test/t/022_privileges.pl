@@ -256,7 +256,7 @@ sub nothing_else
                         (SELECT name FROM missing_photos.application_object))
                AND NOT ('$role' = 'administrator' AND p.proname IN ('attach_library',
                         'detach_library', 'add_root', 'accept_root', 'drop_root', 'contract_attach', 'contract_fill',
-                        'register_library', 'contract_register',
+                        'register_library', 'contract_register', 'register_check_rows', 'register_columns', 'register_key',
                         'prepare_standalone', 'standalone_tables', 'standalone_albums')))),
             '', "$role may call nothing else");
         is($library->sql(qq(

@@ -7,6 +7,10 @@ CREATE TABLE shop.two (a integer, b integer, path text, PRIMARY KEY (a, b));
 CREATE TABLE shop.folder (id integer PRIMARY KEY, path text);
 CREATE TABLE shop.link (item integer, file integer);
 CREATE VIEW shop.item_view AS SELECT * FROM shop.item;
+CREATE VIEW shop.who AS SELECT n AS id FROM shop.item;
+CREATE VIEW shop.somewhere AS SELECT f.id, f.path || o.ending AS path FROM shop.folder AS f CROSS JOIN (VALUES (''), ('/old')) AS o (ending);
+CREATE TEMP TABLE brief (id integer PRIMARY KEY, path text, n integer);
+CREATE TEMP VIEW brief_owners AS SELECT id FROM shop.folder;
 CREATE TABLE public.elsewhere (id integer PRIMARY KEY, path text);
 CREATE ROLE contract_admin IN ROLE pg_read_server_files;
 CREATE ROLE contract_nobody;
@@ -46,6 +50,9 @@ SELECT t.throws(format('SELECT missing_photos.register_library(%s)', call), stat
 	('''shop'', ''shop.item'', path_column => ''path'', derived_column => ''path''', '22023', 'derived files without a folder'),
 	('''shop'', ''shop.item'', path_column => ''path'', missing_column => ''gone'', trash_column => ''gone''', '22023', 'a flag that is the trash, too'),
 	('''shop'', ''shop.item'', path_column => ''path'', name_column => ''path''', '22023', 'a path that is the name, too'),
+	('''shop'', ''brief'', path_column => ''path''', '42809', 'a temporary table'),
+	('''shop'', ''shop.item'', path_column => ''path'', owner_column => ''n'', owner_table => ''brief''', '42809', 'temporary owners'),
+	('''shop'', ''shop.item'', path_column => ''path'', owner_column => ''n'', owner_table => ''brief_owners'', owner_key => ''id''', '42809', 'a temporary view'),
 	('''shop'', ''shop.item_view'', path_column => ''path''', '42809', 'a view'),
 	('''shop'', ''shop.item'', path_column => ''path'', owner_column => ''n'', owner_table => ''public.elsewhere''', '22023', 'tables of two schemas'),
 	('''shop'', ''pg_catalog.pg_class'', path_column => ''relname''', '22023', 'a table of the system''s'),
@@ -54,6 +61,39 @@ SELECT t.throws(format('SELECT missing_photos.register_library(%s)', call), stat
   ) AS c (call, state, name);
 SELECT t.is((SELECT count(*) || ' ' || (SELECT count(*) FROM pg_proc WHERE proname = 'preset_shop') FROM missing_photos.attached_library), '0 0',
 	'nothing is left of all that');
+
+-- A view that stands for a table has no index that keeps its keys apart: its rows are looked at.
+INSERT INTO shop.item (id, path, place, n) VALUES (10, 'a.jpg', 'a.jpg', 7), (11, 'b.jpg', 'b.jpg', 7), (12, 'c.jpg', 'c.jpg', 8);
+INSERT INTO shop.folder VALUES (7, '/media/7'), (8, '/media/8');
+CREATE FUNCTION t.with_view(owners boolean) RETURNS text LANGUAGE sql AS $$
+	SELECT 'SELECT missing_photos.register_library(''shop'', ''shop.item'', owner_column => ''n'', '
+		|| CASE WHEN owners THEN 'path_column => ''path'', owner_table => ''shop.who'', owner_key => ''id'')'
+		   ELSE 'directory_column => ''n'', name_column => ''place'', directory_table => ''shop.somewhere'', directory_key => ''id'', directory_path => ''path'')' END
+$$;
+SELECT t.throws(t.with_view(true), '42P16', 'an owner who is there twice');
+SELECT t.throws(t.with_view(false), '42P16', 'a directory that is in two places');
+CREATE OR REPLACE VIEW shop.who AS SELECT DISTINCT n AS id FROM shop.item UNION ALL SELECT NULL;
+SELECT t.throws(t.with_view(true), '42P16', 'an owner who is nobody');
+CREATE OR REPLACE VIEW shop.who AS SELECT DISTINCT n AS id FROM shop.item;
+CREATE OR REPLACE VIEW shop.somewhere AS SELECT f.id, f.path || '' AS path FROM shop.folder AS f;
+BEGIN;
+SELECT t.with_view(false) \gexec
+SELECT t.is((SELECT string_agg(path, ' ' ORDER BY path) FROM missing_photos.library_files('7')), '/media/7/a.jpg /media/7/b.jpg', 'directories, each once');
+CREATE OR REPLACE VIEW shop.somewhere AS SELECT f.id, f.path || o.ending AS path FROM shop.folder AS f CROSS JOIN (VALUES (''), ('/old')) AS o (ending);
+SELECT t.throws('SELECT * FROM missing_photos.library_files(''7'')', '21000 without a hint', 'where one is there twice its files can''t be read');
+ROLLBACK;
+BEGIN;
+SELECT t.with_view(true) \gexec
+SELECT t.is((SELECT string_agg(owner, ' ' ORDER BY owner) FROM missing_photos.library_owners()), '7 8', 'owners, each once');
+ROLLBACK;
+BEGIN;
+CREATE OR REPLACE VIEW shop.who AS SELECT n AS id FROM shop.item;
+SET ROLE contract_admin;
+SELECT t.with_view(true) \gexec
+RESET ROLE;
+SELECT t.is((SELECT count(*)::text FROM missing_photos.attached_library WHERE preset = 'shop'), '1', 'who may not read the view can''t be told');
+ROLLBACK;
+DELETE FROM shop.item;
 
 -- Preview, register, register again, and what goes when.
 SELECT t.is((SELECT string_agg(detail, '; ') FROM missing_photos.register_library('shop', 'shop.item', path_column => 'path', preview => true)
