@@ -26,10 +26,10 @@ BEGIN
 		(owner, day, photos, missing, unreachable, restored, relinked, deleted)
 	SELECT (note_day.job).owner, missing_photos.today(),
 	       CASE WHEN looked THEN n.photos ELSE 0 END,
-	       CASE WHEN of_kind IN ('scan', 'relink') THEN n.missing - e.missing ELSE 0 END,
+	       CASE WHEN of_kind IN ('scan', 'relink', 'watch') THEN n.missing - e.missing ELSE 0 END,
 	       CASE WHEN looked THEN n.unreachable ELSE 0 END,
-	       CASE WHEN of_kind IN ('scan', 'relink') THEN n.restored - e.restored ELSE 0 END,
-	       CASE WHEN of_kind IN ('scan', 'relink') THEN n.relinked - e.relinked ELSE 0 END,
+	       CASE WHEN of_kind IN ('scan', 'relink', 'watch') THEN n.restored - e.restored ELSE 0 END,
+	       CASE WHEN of_kind IN ('scan', 'relink', 'watch') THEN n.relinked - e.relinked ELSE 0 END,
 	       CASE WHEN of_kind = 'delete' THEN n.photos - e.photos ELSE 0 END
 	  FROM missing_photos.counts_of(now_counted) AS n,
 	       missing_photos.counts_of(earlier) AS e
@@ -81,7 +81,8 @@ $$;
 COMMENT ON FUNCTION missing_photos.forget_old IS
 	'removes ended jobs with their findings, and days of the history, that are old enough';
 
-CREATE FUNCTION missing_photos.losses_of_job(of_job uuid)
+CREATE FUNCTION missing_photos.losses_of(
+	of_owner text, of_job uuid, since timestamptz, until timestamptz)
 RETURNS TABLE (
 	photo text, file text, path text, was_main boolean, main_after text, was_flagged boolean)
 LANGUAGE sql STABLE
@@ -89,14 +90,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT l.photo, l.file, l.path, l.was_main, l.main_after,
 	       EXISTS (SELECT FROM missing_photos.finding AS f
-	                WHERE f.job_id = of_job AND f.photo = l.photo AND f.file = l.file
+	                WHERE f.photo = l.photo AND f.file = l.file AND f.found_at = l.lost_at
 	                  AND f.old_state = 'missing' AND f.new_state = 'missing')
 	  FROM missing_photos.loss AS l
-	 WHERE l.job_id = of_job
+	 WHERE l.owner = of_owner AND (of_job IS NULL OR l.job_id = of_job)
+	   AND l.lost_at BETWEEN since AND until
 	 ORDER BY l.photo, l.file
 $$;
-COMMENT ON FUNCTION missing_photos.losses_of_job IS
-	'links that a scan took away and that were not put back; whether the file was flagged before';
+COMMENT ON FUNCTION missing_photos.losses_of IS
+	'links that a job (NULL: whoever) took away in some time and that were not put back; whether the file was flagged before';
 
 CREATE FUNCTION missing_photos.note_undone(of_job uuid, files bigint)
 RETURNS void

@@ -241,19 +241,27 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.owner_of_moves IS 'whose files a job moved; NULL: nobody''s';
 
-CREATE FUNCTION missing_photos.moves_of(of_job uuid, after bigint, most integer)
+CREATE FUNCTION missing_photos.moves_of(
+	of_owner text, of_job uuid, since timestamptz, until timestamptz, after bigint, most integer)
 RETURNS TABLE (id bigint, photo text, file text, path text, new_path text)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT f.id, f.photo, f.file, f.path, f.new_path
+	-- A file may have moved on: from where it was first to where it was last.
+	SELECT min(f.id), f.photo, f.file, (array_agg(f.path ORDER BY f.id))[1],
+	       (array_agg(f.new_path ORDER BY f.id DESC))[1]
 	  FROM missing_photos.finding AS f
-	 WHERE f.job_id = of_job AND f.new_path IS NOT NULL AND f.path IS NOT NULL AND f.id > after
-	   AND f.reason IS DISTINCT FROM 'its sidecar'
-	 ORDER BY f.id
+	 WHERE f.owner = of_owner AND (of_job IS NULL OR f.job_id = of_job)
+	   AND f.found_at BETWEEN since AND until
+	   AND f.new_path IS NOT NULL AND f.path IS NOT NULL AND f.reason IS DISTINCT FROM 'its sidecar'
+	 GROUP BY f.photo, f.file
+	HAVING min(f.id) > after
+	   AND (array_agg(f.path ORDER BY f.id))[1] <> (array_agg(f.new_path ORDER BY f.id DESC))[1]
+	 ORDER BY 1
 	 LIMIT most
 $$;
-COMMENT ON FUNCTION missing_photos.moves_of IS 'what a job moved, in parts';
+COMMENT ON FUNCTION missing_photos.moves_of IS
+	'which of an owner''s files a job (NULL: whoever) moved in some time, in parts';
 
 CREATE FUNCTION missing_photos.photos_are_files()
 RETURNS boolean

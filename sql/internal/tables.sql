@@ -173,7 +173,7 @@ CREATE TABLE missing_photos.job (
 CREATE INDEX job_owner ON missing_photos.job (owner, started_at);
 CREATE INDEX job_open ON missing_photos.job (queued_at)
 	WHERE state IN ('queued', 'running') OR NOT told;
-COMMENT ON TABLE missing_photos.job IS 'scans, relinks and deletions, and what came of them';
+COMMENT ON TABLE missing_photos.job IS 'scans, relinks, deletions and spells of watching, and what came of them';
 COMMENT ON COLUMN missing_photos.job.arguments IS
 	'what the job''s procedure is given besides the owner and the job''s id, by parameter';
 COMMENT ON COLUMN missing_photos.job.background IS 'run by a background worker';

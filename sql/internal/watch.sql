@@ -198,6 +198,50 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.losses_at IS 'photos that lost the file which had one of these paths';
 
+-- The job that what a watch changes belongs to: the last one, or a new one when that is over. It is one
+-- transaction's only until note_watch_job has written its row.
+CREATE FUNCTION missing_photos.watch_job(of_owner text)
+RETURNS uuid
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT COALESCE((SELECT j.job_id FROM missing_photos.job AS j
+	                  WHERE j.owner = of_owner AND j.kind = 'watch' AND j.role = session_user
+	                    AND j.started_at BETWEEN now() - interval '1 hour' AND now()
+	                    AND j.finished_at > now() - interval '10 minutes'
+	                  ORDER BY j.started_at DESC LIMIT 1), gen_random_uuid())
+$$;
+COMMENT ON FUNCTION missing_photos.watch_job IS
+	'the job that changes of an owner''s library by the watcher belong to now';
+
+CREATE FUNCTION missing_photos.note_watch_job(
+	of_job uuid, of_owner text, now_missing bigint, now_restored bigint, now_relinked bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	noted missing_photos.job;
+BEGIN
+	INSERT INTO missing_photos.job AS j
+		(job_id, kind, owner, role, state, background, queued_at, started_at, finished_at, result)
+	VALUES (of_job, 'watch', of_owner, session_user, 'finished', true, now(), now(), clock_timestamp(),
+	        jsonb_build_object('missing', now_missing, 'restored', now_restored,
+	                           'relinked', now_relinked))
+	ON CONFLICT ON CONSTRAINT job_pkey DO UPDATE
+	   SET finished_at = excluded.finished_at,
+	       result = j.result || (
+	           SELECT jsonb_object_agg(c.key, c.value::bigint
+	                                          + COALESCE((j.result ->> c.key)::bigint, 0))
+	             FROM jsonb_each_text(excluded.result) AS c)
+	RETURNING j.* INTO noted;
+	PERFORM missing_photos.note_day(noted);
+	PERFORM missing_photos.tell(of_job, of_owner, 'watch', noted.state, noted.result);
+END
+$$;
+COMMENT ON FUNCTION missing_photos.note_watch_job IS
+	'writes down that a watch changed so many files';
+
 -- How long the last look at everything took, which sets how often it is worth it.
 CREATE FUNCTION missing_photos.last_look_seconds()
 RETURNS double precision

@@ -62,7 +62,15 @@ CREATE FUNCTION missing_photos.undo_scan(job_id uuid, OUT undone bigint, OUT con
 AS 'MODULE_PATHNAME', 'missing_photos_undo_scan'
 LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION missing_photos.undo_scan IS
-	'puts links and flags back that a scan took away, where the rows still say what it wrote';
+	'puts links and flags back that a scan, or a watch, took away, where the rows still say what it wrote';
+
+CREATE FUNCTION missing_photos.undo_changes(
+	owner anycompatible, since timestamptz, until timestamptz DEFAULT pg_catalog.now(),
+	OUT undone bigint, OUT conflicts bigint)
+AS 'MODULE_PATHNAME', 'missing_photos_undo_changes'
+LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION missing_photos.undo_changes IS
+	'takes back what scans, relinks and watches changed of an owner''s files in some time: links, flags and paths, where the rows still say what was written then';
 
 -- A role sees its own jobs: those asked for by a role it is a member of. A superuser sees all, also
 -- those of roles that are gone.

@@ -44,7 +44,7 @@ CREATE VIEW missing_photos.application_object AS
 	                        'stats_of', 'approve_job', 'cancel_job', 'resume_job',
 	                        'choose_candidate',
 	                        'start_scan', 'start_relink', 'start_delete', 'run_pending_jobs',
-	                        'scan_all', 'undo_scan',
+	                        'scan_all', 'undo_scan', 'undo_changes',
 	                        'job_is_alive', 'seen_roles', 'sees_all_roles', 'job_bar', 'sha1',
 	                        'sibling_paths', 'kinds_of_names', 'remap_paths', 'undo_delete',
 	                        'delete_preview', 'undo_retention', 'merge_reimported', 'undo_moves',

@@ -8,7 +8,7 @@
  *                  watcher, watch_roots, watch_root (one root and its probe), watch_changes,
  *                  watch_pairs (renames between roots), watch_apply (events become changes), watch_moves,
  *                  watch_absent, watch_new, watch_look, watch_doubts (owners to be scanned),
- *                  watch_verbs, watch_client
+ *                  watch_job (what it changed), watch_verbs, watch_client
  *   delete/    deleting what is missing
  *                  delete, delete_steps, delete_batches (the verbs), delete_preview, undo_delete, undo_chunk,
  *                  deletion, deletion_settle, touched (counters and the like), deletion_run, deletion_plan,
@@ -19,7 +19,7 @@
  *                  relink_apply, relinked, add_file, remap, remap_look, merge, undo_moves
  *   scan/      looking for all files
  *                  scan, scan_steps, scan_guard (what may hold it), scan_stage (going on), scan_all,
- *                  undo_scan, check_files (one photo)
+ *                  undo_scan (and undo_changes), check_files (one photo)
  *   jobs/      running steps with commits, in the background too
  *                  job_verbs, launcher, worker, background, worker_start, job_queue, job, job_lock,
  *                  owner_lock

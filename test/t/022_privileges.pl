@@ -119,6 +119,7 @@ sub matrix
         [ 'SELECT * FROM missing_photos.announced_files', qw(ok - ok ok -) ],
         [ 'CALL missing_photos.scan_all()', qw(- - ok ok -) ],
         [ 'SELECT missing_photos.undo_scan(gen_random_uuid())', qw(55000 - 55000 55000 -) ],
+        [ "SELECT missing_photos.undo_changes(2, now())", qw(ok - ok ok -) ],
         [ 'SELECT * FROM missing_jobs', qw(ok - ok ok -) ],
         [ 'SELECT * FROM missing_photos.history', qw(ok - ok ok -) ],
         [ 'SELECT missing_photos.job_is_alive(gen_random_uuid())', qw(ok - ok ok -) ],

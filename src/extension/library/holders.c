@@ -36,7 +36,7 @@ find_holders(Addition *add)
 {
 	Arguments	a = {0};
 
-	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->changes->owner);
 	argument_text(&a, add->digest.text);
 	call_as_caller("SELECT c.photo, c.file, c.path, c.linked, c.flagged"
 				   "  FROM missing_photos.library_photos_by_content($1, ARRAY[$2]) AS c"
@@ -57,7 +57,7 @@ find_remembered(Addition *add)
 	argument_text(&a, add->digest.text);
 	call_as_owner("SELECT missing_photos.files_of_content($1, $2)", &a);
 	files = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	argument_text(&asked, add->changes.owner);
+	argument_text(&asked, add->changes->owner);
 	argument_datum(&asked, TEXTARRAYOID, PointerGetDatum(PG_DETOAST_DATUM_COPY(files)));
 	call_as_caller("SELECT r.photo, r.file, r.path, r.linked, r.flagged"
 				   "  FROM missing_photos.library_file_rows($2, $2) AS r"
@@ -72,7 +72,7 @@ holders_at_path(Addition *add)
 {
 	Arguments	a = {0};
 
-	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->changes->owner);
 	argument_text(&a, add->path);
 	call_as_caller("SELECT f.photo, f.file, f.path, true, f.flagged"
 				   "  FROM missing_photos.library_files($1) AS f"
@@ -90,7 +90,7 @@ find_losers(Addition *add)
 	Holder		lost = add->holders[0];
 	Arguments	a = {0};
 
-	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->changes->owner);
 	argument_text(&a, lost.file);
 	call_as_owner("SELECT photo FROM missing_photos.losers_of($1, $2) AS photo", &a);
 	add->n = SPI_processed;

@@ -6,6 +6,7 @@
 
 #include "apply.h"
 #include "digest.h"
+#include "key_set.h"
 
 /* A photo that has the content, by the library. */
 typedef struct Holder
@@ -27,7 +28,8 @@ typedef struct Addition
 	Digest		digest;			/* of the file that was found */
 	int			n;
 	Holder	   *holders;		/* the best first */
-	Changes		changes;
+	Changes    *changes;
+	const KeySet *may_flag;		/* as check_photo has it */
 	char	   *photo;			/* the outcome */
 	const char *action;
 } Addition;

@@ -14,6 +14,7 @@
 #include "funcapi.h"
 #include "utils/builtins.h"
 
+#include "add_file.h"
 #include "check_files.h"
 #include "holders.h"
 #include "library.h"
@@ -56,7 +57,7 @@ conclude(Addition *add, char *photo, const char *action)
 static void
 require_not_busy(const Addition *add)
 {
-	if (add->changes.busy > 0)
+	if (add->changes->busy > 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
 				 errmsg("the row of \"%s\" is locked by another session", add->path),
@@ -97,7 +98,7 @@ call_library_add(const Addition *add, const char *photo)
 {
 	Arguments	a = {0};
 
-	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->changes->owner);
 	argument_text(&a, photo);
 	argument_text(&a, add->path);
 	argument_text(&a, add->digest.text);
@@ -116,7 +117,7 @@ restore(Addition *add, const Holder *holder)
 	bool		was_main;
 	char	   *main_after;
 
-	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->changes->owner);
 	argument_text(&a, holder->photo);
 	argument_text(&a, holder->file);
 	call_as_owner("SELECT l.mains[1], l.mains_after[1]"
@@ -130,7 +131,7 @@ restore(Addition *add, const Holder *holder)
 	columns_set_bool(back, BACK_MAIN, was_main || (main_file_of(holder->photo) == NULL &&
 												   strcmp(add->kind, "metadata") != 0));
 	columns_set_cstring(back, BACK_MAIN_AFTER, main_after);
-	apply_back(&add->changes, back);
+	apply_back(add->changes, back);
 	require_not_busy(add);
 	note_file(add, holder->file);
 	/* Its user may have removed the photo's files: it is a photo again. */
@@ -191,7 +192,7 @@ relink(Addition *add, const Holder *first)
 			moves_add(moves, holder->photo, holder->file, holder->path, add->path,
 					  &add->digest.identity);
 	}
-	moves_apply(&add->changes, moves, moved);
+	moves_apply(add->changes, moves, moved);
 	require_not_busy(add);
 	if (moved->n_rows == 0)
 	{
@@ -207,7 +208,7 @@ note_copy(Addition *add)
 {
 	Arguments	a = {0};
 
-	argument_text(&a, add->changes.owner);
+	argument_text(&a, add->changes->owner);
 	argument_text(&a, add->holders[0].file);
 	argument_text(&a, add->path);
 	argument_int8(&a, add->digest.identity.size);
@@ -238,11 +239,12 @@ add_row(Addition *add, const char *photo)
 	/* What joins a photo is no return. */
 	if (photo == NULL)
 		return;
-	argument_text(&a, add->changes.owner);
+	apply_argument_job(&a, add->changes);
+	argument_text(&a, add->changes->owner);
 	argument_text(&a, add->photo);
 	argument_text(&a, file);
 	argument_text(&a, add->path);
-	call_as_owner("SELECT missing_photos.record_returns(NULL, $1, ARRAY[$2], ARRAY[$3], ARRAY[$4])", &a);
+	call_as_owner("SELECT missing_photos.record_returns($1, $2, ARRAY[$3], ARRAY[$4], ARRAY[$5])", &a);
 }
 
 /* Some row has the path: it is this file's, or nothing is to be done. */
@@ -294,7 +296,7 @@ put_where_it_belongs(Addition *add)
 		take_unclaimed(add);
 	if (strcmp(add->action, "restored") == 0 || strcmp(add->action, "relinked") == 0 ||
 		strcmp(add->action, "added") == 0)
-		check_photo(add->photo);
+		check_photo(add->photo, add->changes, add->may_flag);
 }
 
 static Datum
@@ -313,11 +315,32 @@ result_row(FunctionCallInfo fcinfo, const Addition *add)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values, nulls));
 }
 
+/* Looks at the file and does what is to be done; needs an SPI connection. */
+static void
+run(Addition *add)
+{
+	ask_terms(add);
+	add->roots = roots_load();
+	digest_file(add->roots, add->path, strlen(add->path), add->algorithm, &add->digest);
+	digest_require(&add->digest, add->path);
+	put_where_it_belongs(add);
+}
+
+const char *
+add_file(Changes *changes, const char *path, const KeySet *may_flag)
+{
+	Addition	add = {.changes = changes, .may_flag = may_flag, .path = path};
+
+	run(&add);
+	return add.action;
+}
+
 Datum
 missing_photos_add_file(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
-	Addition	add = {.changes.owner = library_id(fcinfo, 0, "owner")};
+	Changes		changes = {.owner = library_id(fcinfo, 0, "owner")};
+	Addition	add = {.changes = &changes};
 
 	if (PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -326,13 +349,9 @@ missing_photos_add_file(PG_FUNCTION_ARGS)
 	add.path = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	SPI_connect();
 	library_check_writable("add_file()");
-	library_require_owner(add.changes.owner);
+	library_require_owner(changes.owner);
 	MemoryContextSwitchTo(context);
-	ask_terms(&add);
-	add.roots = roots_load();
-	digest_file(add.roots, add.path, strlen(add.path), add.algorithm, &add.digest);
-	digest_require(&add.digest, add.path);
-	put_where_it_belongs(&add);
+	run(&add);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return result_row(fcinfo, &add);

@@ -199,6 +199,24 @@ make(FunctionCallInfo fcinfo)
 	return remap;
 }
 
+bool
+remap_folder(Changes *changes, const char *from, const char *to)
+{
+	Remap		remap = {.from = from, .to = to, .changes = *changes, .roots = roots_load()};
+	bool		others = false;
+
+	owner_lock_take(changes->owner, false);
+	remap.files = moves_columns(CurrentMemoryContext);
+	remap_look(&remap);
+	if (remap_find_collisions(&remap) > 0)
+		return true;
+	write_moves(&remap);
+	for (int i = 0; i < remap.n; i++)
+		others = others || remap.states[i] != REMAP_MOVED;
+	*changes = remap.changes;
+	return others;
+}
+
 Datum
 missing_photos_remap_paths(PG_FUNCTION_ARGS)
 {

@@ -22,11 +22,18 @@ typedef enum RemapState
 	REMAP_BUSY					/* another session holds the row */
 } RemapState;
 
+/*
+ * A folder of the owner that was seen being renamed: what remap_paths does, with the job of `changes`.
+ * Needs an SPI connection.  True when there are files that couldn't be given their new paths: those are a
+ * scan's to find.
+ */
+extern bool remap_folder(Changes *changes, const char *from, const char *to);
+
 typedef struct Remap
 {
 	Job			job;
-	char	   *from;			/* without a slash at the end */
-	char	   *to;
+	const char *from;			/* without a slash at the end */
+	const char *to;
 	bool		dry_run;
 	bool		force;
 	RootTable  *roots;

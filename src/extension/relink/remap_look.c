@@ -114,10 +114,10 @@ judge_all(Remap *remap)
 	Arguments	a = {0};
 	FoundRow	next;
 
-	argument_text(&a, remap->job.owner);
+	argument_text(&a, remap->changes.owner);
 	argument_text(&a, remap->from);
 	argument_text(&a, remap->to);
-	argument_lost_pairs(&a, remap->job.owner);
+	argument_lost_pairs(&a, remap->changes.owner);
 	stream_fetch(stream, FILES_BELOW, &a, 0);
 	while (stream_feed(stream, 1000))
 		;

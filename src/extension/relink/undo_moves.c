@@ -1,14 +1,16 @@
-/* undo_moves.c: gives files the paths back that a job took from them: missing_photos.undo_moves. */
+/* undo_moves.c: gives files the paths back that a job took from them; see undo.h. */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "utils/timestamp.h"
 
 #include "library.h"
 #include "moves.h"
 #include "owner_lock.h"
 #include "sql_calls.h"
+#include "undo.h"
 
 PG_FUNCTION_INFO_V1(missing_photos_undo_moves);
 
@@ -31,18 +33,18 @@ owner_of_job(Datum job_id)
 	return result_text(0, 1);
 }
 
-/* What the job moved, the other way round; nobody has looked whether anything is there. */
+/* What was moved, the other way round; nobody has looked whether anything is there. */
 static Columns *
-load_moves(Datum job_id, int64 after, int64 *last)
+load_moves(const Undo *undo, int64 after, int64 *last)
 {
 	Columns    *moves = moves_columns(CurrentMemoryContext);
 	Arguments	a = {0};
 
-	argument_datum(&a, UUIDOID, job_id);
+	undo_arguments(&a, undo);
 	argument_int8(&a, after);
 	argument_int4(&a, UNDO_BATCH);
 	call_as_owner("SELECT m.id, m.photo, m.file, m.new_path, m.path"
-				  "  FROM missing_photos.moves_of($1, $2, $3) AS m", &a);
+				  "  FROM missing_photos.moves_of($1, $2, $3, $4, $5, $6) AS m", &a);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		*last = result_int8(i, 1);
@@ -52,13 +54,33 @@ load_moves(Datum job_id, int64 after, int64 *last)
 	return moves;
 }
 
+void
+undo_moves(Undo *undo)
+{
+	/* That they have their old paths again is nothing that the job did. */
+	Changes		changes = {.owner = undo->changes.owner};
+	int64		last = 0;
+	int			n;
+
+	do
+	{
+		Columns    *moves = load_moves(undo, last, &last);
+		Columns    *moved = moves_columns(CurrentMemoryContext);
+
+		n = moves->n_rows;
+		moves_apply(&changes, moves, moved);
+		undo->conflicts += n - moved->n_rows;
+		columns_free(moves);
+		columns_free(moved);
+	} while (n == UNDO_BATCH);
+	undo->undone += changes.restored;
+}
+
 Datum
 missing_photos_undo_moves(PG_FUNCTION_ARGS)
 {
 	MemoryContext context = CurrentMemoryContext;
-	Changes		changes = {0};
-	int64		last = 0;
-	int			n;
+	Undo		undo = {.since = DT_NOBEGIN, .until = DT_NOEND};
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -67,17 +89,12 @@ missing_photos_undo_moves(PG_FUNCTION_ARGS)
 	SPI_connect();
 	library_check_writable("undo_moves()");
 	MemoryContextSwitchTo(context);
-	changes.owner = owner_of_job(PG_GETARG_DATUM(0));
-	library_require_owner(changes.owner);
-	owner_lock_take(changes.owner, false);
-	do
-	{
-		Columns    *moves = load_moves(PG_GETARG_DATUM(0), last, &last);
-
-		n = moves->n_rows;
-		moves_apply(&changes, moves, NULL);
-		columns_free(moves);
-	} while (n == UNDO_BATCH);
+	undo.changes.owner = owner_of_job(PG_GETARG_DATUM(0));
+	undo.changes.job_id = PG_GETARG_DATUM(0);
+	undo.changes.has_job = true;
+	library_require_owner(undo.changes.owner);
+	owner_lock_take(undo.changes.owner, false);
+	undo_moves(&undo);
 	SPI_finish();
-	PG_RETURN_INT64(changes.restored);
+	PG_RETURN_INT64(undo.undone);
 }

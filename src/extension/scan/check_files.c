@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -16,7 +17,6 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
-#include "apply.h"
 #include "check_files.h"
 #include "copies.h"
 #include "found.h"
@@ -39,7 +39,8 @@ typedef struct Check
 	char	   *owner;
 	RootTable  *roots;
 	Found	   *found;
-	Changes		changes;
+	Changes    *changes;
+	const KeySet *may_flag;		/* NULL: all */
 	Columns    *doubts;
 } Check;
 
@@ -103,10 +104,25 @@ is_lost_already(const FileRow *row)
 	return (row->flags & (ROW_FLAGGED | ROW_UNLINKED)) != 0;
 }
 
+uint64
+check_file_key(const char *file, size_t length)
+{
+	return hash_bytes_extended((const unsigned char *) file, length, 0);
+}
+
+static bool
+may_flag(const Check *check, const FileRow *row)
+{
+	return check->may_flag == NULL ||
+		key_set_has(check->may_flag, check_file_key(row->file, row->file_length));
+}
+
 /* Where scans have to confirm that a file is gone, one look flags nothing; it only tells. */
 static void
 take_missing(Check *check, FoundRow *found, Columns *missing)
 {
+	if (!may_flag(check, &found->row))
+		return;
 	if (!settings_ask_confirmation())
 	{
 		apply_add_missing(missing, &found->row, &found->judgement);
@@ -121,7 +137,7 @@ static void
 apply_found(Check *check)
 {
 	Columns    *missing = apply_missing_columns(CurrentMemoryContext);
-	Restore    *restore = restore_make(CurrentMemoryContext, &check->changes, check->roots,
+	Restore    *restore = restore_make(CurrentMemoryContext, check->changes, check->roots,
 									   check->doubts);
 	TwinSearch	twins = {.folders_left = TWIN_FOLDERS};
 	FoundRow	next;
@@ -141,11 +157,12 @@ apply_found(Check *check)
 	}
 	restore_ask(restore);
 	restore_read(restore);
-	copies_use(&check->changes, check->roots, &missing);
+	copies_use(check->changes, check->roots, &missing);
 	twins_find(&twins, check->roots, &missing);
-	apply_missing(&check->changes, missing);
+	apply_missing(check->changes, missing);
 	restore_apply(restore);
-	apply_doubts(&check->changes, check->photo, check->doubts);
+	/* No change, so no job's. */
+	apply_doubts(&(Changes) {.owner = check->owner}, check->photo, check->doubts);
 	roots_record(check->roots, NULL);
 }
 
@@ -207,32 +224,34 @@ return_found(Check *check, ReturnSetInfo *result)
 }
 
 static void
-begin_check(Check *check, const char *photo)
+begin_check(Check *check, const char *photo, Changes *changes, const KeySet *may_flag)
 {
 	memset(check, 0, sizeof(*check));
+	check->changes = changes;
+	check->may_flag = may_flag;
 	check->photo = photo;
 	check->owner = owner_of(photo);
 	check->roots = roots_load();
-	check->changes.owner = check->owner;
+	changes->owner = check->owner;
 	check->doubts = apply_doubt_columns(CurrentMemoryContext);
 }
 
 /* All that check_files does but returning rows. */
 static void
-run_check(Check *check, const char *photo)
+run_check(Check *check, const char *photo, Changes *changes, const KeySet *may_flag)
 {
-	begin_check(check, photo);
+	begin_check(check, photo, changes, may_flag);
 	judge_photo(check);
 	apply_found(check);
 	learn_known(check->found);
 }
 
 void
-check_photo(const char *photo)
+check_photo(const char *photo, Changes *changes, const KeySet *may_flag)
 {
 	Check		check;
 
-	run_check(&check, photo);
+	run_check(&check, photo, changes, may_flag);
 	found_free(check.found);
 }
 
@@ -240,12 +259,13 @@ Datum
 missing_photos_check_files(PG_FUNCTION_ARGS)
 {
 	char	   *photo = library_id(fcinfo, 0, "photo");
+	Changes		changes = {0};
 	Check		check;
 
 	result_set_begin(fcinfo, "check_files(photo)");
 	SPI_connect();
 	library_check_writable("check_files()");
-	run_check(&check, photo);
+	run_check(&check, photo, &changes, NULL);
 	return_found(&check, (ReturnSetInfo *) fcinfo->resultinfo);
 	found_free(check.found);
 	SPI_finish();

@@ -8,12 +8,14 @@
 #include "postgres.h"
 
 #include "check_files.h"
+#include "key_set.h"
 #include "learn.h"
 #include "settings.h"
 #include "subtransaction.h"
 #include "watch_absent.h"
 #include "watch_apply.h"
 #include "watch_doubts.h"
+#include "watch_job.h"
 #include "watch_look.h"
 #include "watch_moves.h"
 #include "watch_new.h"
@@ -22,20 +24,36 @@
 #define MANY 200				/* of those that are back */
 #define STORM_MS 300			/* of quiet before a scan weighs what is gone */
 
-static void
-check_one(void *photo)
+typedef struct PhotoCheck
 {
-	check_photo(photo);
+	const PathRow *row;
+	Changes		changes;
+	const KeySet *gone;			/* what may be flagged */
+} PhotoCheck;
+
+static void
+check_in_subtransaction(void *arg)
+{
+	PhotoCheck *check = arg;
+
+	check_photo(check->row->photo, &check->changes, check->gone);
 }
 
-/* Brings one photo in line with the disk; a doubt about it is a scan's to settle. */
+/*
+ * Brings one photo in line with the disk; a doubt about it is a scan's to settle.  A check looks at all
+ * the photo's files, and those that only just went have a delay of their own: they aren't flagged.
+ */
 static bool
-check(const PathRow *row)
+check(const PathRow *row, const KeySet *gone)
 {
-	ErrorData  *error = try_in_subtransaction(check_one, row->photo);
+	PhotoCheck	check = {row, watch_job_changes(row->owner), gone};
+	ErrorData  *error = try_in_subtransaction(check_in_subtransaction, &check);
 
 	if (error == NULL)
+	{
+		watch_job_add(&check.changes, 0);
 		return true;
+	}
 	/* The photo may be gone since; anything else the scan will say itself. */
 	if (error->sqlerrcode != ERRCODE_NO_DATA_FOUND)
 		watch_suspect(row->owner, WATCH_SOON_MS);
@@ -64,13 +82,11 @@ note_identities(const Names *names, PathRow *const *rows, int n)
 	columns_free(seen);
 }
 
-/*
- * Photos held as missing whose files are there.  No other photo is checked: a check looks once more,
- * and a file that moves on meanwhile would be gone without any delay.
- */
+/* Photos held as missing whose files are there; nothing of them is flagged. */
 static int64
 settle_back(PathRow **rows, int n)
 {
+	const KeySet *none = key_set_make(CurrentMemoryContext);
 	int64		changes = 0;
 
 	for (int i = 0; i < n; i++)
@@ -78,14 +94,31 @@ settle_back(PathRow **rows, int n)
 		if (n > MANY || watch_is_suspected(rows[i]->owner))
 			watch_suspect(rows[i]->owner, WATCH_SOON_MS);
 		else if (is_first_of_photo(rows, i))
-			changes += check(rows[i]);
+			changes += check(rows[i], none);
 	}
 	return changes;
 }
 
+/* A file that is gone, and was when the delay began, and isn't elsewhere. */
+static bool
+settle_one(const PathRow *row)
+{
+	KeySet	   *gone = key_set_make(CurrentMemoryContext);
+
+	if (watch_is_elsewhere(row))
+		return true;
+	if (!watch_may_flag(row->owner, 1))
+	{
+		watch_suspect(row->owner, STORM_MS);
+		return false;
+	}
+	(void) key_set_add(gone, check_file_key(row->file, strlen(row->file)));
+	return check(row, gone);
+}
+
 /*
- * Photos of files that are gone, and were when the delay began.  Where many more wait for their delay
- * to be over this is the beginning of a storm, and not to be believed bit by bit.
+ * Where many more wait for their delay to be over this is the beginning of a storm, and not to be
+ * believed bit by bit.
  */
 static int64
 settle_gone(PathRow **rows, int n)
@@ -97,12 +130,8 @@ settle_gone(PathRow **rows, int n)
 	{
 		if (many || watch_is_suspected(rows[i]->owner))
 			watch_suspect(rows[i]->owner, STORM_MS);
-		else if (watch_is_elsewhere(rows[i]))
-			changes++;
-		else if (!watch_may_flag(rows[i]->owner, 1))
-			watch_suspect(rows[i]->owner, STORM_MS);
-		else if (is_first_of_photo(rows, i) && check(rows[i]))
-			changes++;
+		else
+			changes += settle_one(rows[i]);
 	}
 	return changes;
 }

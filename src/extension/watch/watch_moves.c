@@ -9,10 +9,12 @@
 #include "utils/memutils.h"
 
 #include "moves.h"
+#include "remap.h"
 #include "sql_calls.h"
 #include "subtransaction.h"
 #include "watch_absent.h"
 #include "watch_doubts.h"
+#include "watch_job.h"
 #include "watch_moves.h"
 
 /* Which of the moves has a name, by the name's hash. */
@@ -109,7 +111,7 @@ move_of_owner(const char *owner, const PathRow *rows, int n, char *const *to,
 {
 	Columns    *asked = moves_columns(CurrentMemoryContext);
 	Columns    *moved = moves_columns(CurrentMemoryContext);
-	Changes		changes = {.owner = owner};
+	Changes		changes = watch_job_changes(owner);
 	bool		doubt = false;
 	int64		done;
 
@@ -124,6 +126,7 @@ move_of_owner(const char *owner, const PathRow *rows, int n, char *const *to,
 			doubt = true;
 	}
 	moves_apply(&changes, asked, moved);
+	watch_job_add(&changes, changes.restored);
 	done = moved->n_rows;
 	if (doubt || done < asked->n_rows)
 		watch_suspect(owner, WATCH_SOON_MS);
@@ -170,10 +173,8 @@ watch_moves_apply(FileMoves *moves, Names *looks)
 
 typedef struct FolderMove
 {
-	const char *owner;
-	const char *from;
-	const char *to;
-	int64		moved;
+	Changes		changes;
+	const WatchChange *change;
 	bool		doubt;
 } FolderMove;
 
@@ -181,16 +182,9 @@ static void
 remap(void *arg)
 {
 	FolderMove *move = arg;
-	Arguments	a = {0};
+	const WatchChange *change = move->change;
 
-	argument_text(&a, move->owner);
-	argument_text(&a, move->from);
-	argument_text(&a, move->to);
-	call_as_caller("SELECT pg_catalog.count(*) FILTER (WHERE r.state OPERATOR(pg_catalog.=) 'moved'),"
-				   "       pg_catalog.count(*) FILTER (WHERE r.state OPERATOR(pg_catalog.<>) 'moved')"
-				   "  FROM missing_photos.remap_paths($1, $2, $3, false) AS r", &a);
-	move->moved = result_int8(0, 1);
-	move->doubt = result_int8(0, 2) > 0;
+	move->doubt = remap_folder(&move->changes, change->path, change->to);
 }
 
 List *
@@ -216,15 +210,18 @@ watch_folder_moved(const WatchChange *change, Names *looks)
 
 	foreach(cell, owners)
 	{
-		FolderMove	move = {lfirst(cell), change->path, change->to, 0, false};
+		FolderMove	move = {watch_job_changes(lfirst(cell)), change, false};
 		ErrorData  *error = try_in_subtransaction(remap, &move);
 
 		if (error != NULL || move.doubt)
-			watch_suspect(move.owner, WATCH_SOON_MS);
+			watch_suspect(lfirst(cell), WATCH_SOON_MS);
 		if (error != NULL)
+		{
 			FreeErrorData(error);
-		else
-			changes += move.moved;
+			continue;
+		}
+		watch_job_add(&move.changes, move.changes.restored);
+		changes += move.changes.restored;
 	}
 	watch_absent_follow(change->path, change->to, looks);
 	argument_text(&a, change->path);

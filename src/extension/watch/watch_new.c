@@ -10,12 +10,14 @@
 #include "commands/async.h"
 #include "executor/spi.h"
 
+#include "add_file.h"
 #include "columns.h"
 #include "settings.h"
 #include "sql_calls.h"
 #include "subtransaction.h"
 #include "watch_absent.h"
 #include "watch_doubts.h"
+#include "watch_job.h"
 #include "watch_new.h"
 
 #define FEW 20					/* files read one by one; more is a scan's work */
@@ -109,51 +111,42 @@ find_lost(NewFile *files, int n, const char *owner)
 	return found;
 }
 
-typedef struct Addition
+typedef struct Linking
 {
-	const char *owner;
+	Changes		changes;
 	const char *path;
-	char	   *action;
-} Addition;
+	const char *action;
+} Linking;
 
 /* What isn't linked to anything is the application's to import: then nothing happened. */
 static void
-add(void *arg)
+link_in_subtransaction(void *arg)
 {
-	Addition   *addition = arg;
-	Arguments	none = {0};
-	Arguments	a = {0};
-	char	   *space;
+	Linking    *linking = arg;
 
-	call_as_caller("SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension AS e"
-				   "  JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
-				   " WHERE e.extname OPERATOR(pg_catalog.=) 'missing_photos'", &none);
-	space = result_text(0, 1);
-	argument_text(&a, addition->owner);
-	argument_text(&a, addition->path);
-	call_as_caller(psprintf("SELECT r.action FROM %s.add_file($1, $2) AS r", space), &a);
-	addition->action = result_text(0, 1);
-	if (strcmp(addition->action, "created") == 0)
+	linking->action = add_file(&linking->changes, linking->path, key_set_make(CurrentMemoryContext));
+	if (strcmp(linking->action, "created") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("no photo misses \"%s\"", addition->path)));
+				 errmsg("no photo misses \"%s\"", linking->path)));
 }
 
 /* Whether the file was linked to a photo of the owner's. */
 static bool
 link_file(NewFile *file, const char *owner)
 {
-	Addition	addition = {owner, file->path, NULL};
-	ErrorData  *error = try_in_subtransaction(add, &addition);
+	Linking		linking = {watch_job_changes(owner), file->path, NULL};
+	ErrorData  *error = try_in_subtransaction(link_in_subtransaction, &linking);
 
 	if (error != NULL)
 	{
 		FreeErrorData(error);
 		return false;
 	}
-	file->settled = strcmp(addition.action, "new") != 0 && strcmp(addition.action, "conflict") != 0;
-	return file->settled && strcmp(addition.action, "copy") != 0 &&
-		strcmp(addition.action, "known") != 0;
+	watch_job_add(&linking.changes, strcmp(linking.action, "relinked") == 0 ? 1 : 0);
+	file->settled = strcmp(linking.action, "new") != 0 && strcmp(linking.action, "conflict") != 0;
+	return file->settled && strcmp(linking.action, "copy") != 0 &&
+		strcmp(linking.action, "known") != 0;
 }
 
 static int64

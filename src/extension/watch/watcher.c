@@ -32,6 +32,7 @@
 #include "watch_absent.h"
 #include "watch_apply.h"
 #include "watch_doubts.h"
+#include "watch_job.h"
 #include "watch_new.h"
 #include "watch_pairs.h"
 #include "watch_roots.h"
@@ -135,9 +136,11 @@ apply_changes(void *arg)
 	Batch	   *batch = arg;
 
 	library_check();
+	watch_jobs_begin();
 	if (batch->changes.n > 0)
 		batch->done = watch_apply(batch->changes.list, batch->changes.n);
 	batch->done += watch_look_again(GetCurrentTimestamp());
+	watch_jobs_note();
 	watch_start_scans(GetCurrentTimestamp());
 }
 
