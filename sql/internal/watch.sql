@@ -18,6 +18,7 @@ CREATE TABLE missing_photos.watched_root (
 	watches       bigint      NOT NULL DEFAULT 0,
 	events        bigint      NOT NULL DEFAULT 0,
 	changes       bigint      NOT NULL DEFAULT 0,
+	overflows     bigint      NOT NULL DEFAULT 0,
 	lag           interval,
 	last_event_at timestamptz,
 	reason        text,
@@ -86,20 +87,21 @@ COMMENT ON FUNCTION missing_photos.watching_role IS 'as which role the roots are
 
 CREATE FUNCTION missing_photos.note_watch(
 	of_root text, of_mode text, of_state text, of_directories bigint, of_watches bigint,
-	of_events bigint, of_changes bigint, of_lag double precision, of_last double precision,
-	of_reason text)
+	of_events bigint, of_changes bigint, of_overflows bigint, of_lag double precision,
+	of_last double precision, of_reason text)
 RETURNS void
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 	INSERT INTO missing_photos.watched_root AS w
-		(app_path, mode, state, directories, watches, events, changes, lag, last_event_at, reason)
-	VALUES (of_root, of_mode, of_state, of_directories, of_watches, of_events, of_changes,
+		(app_path, mode, state, directories, watches, events, changes, overflows, lag,
+		 last_event_at, reason)
+	VALUES (of_root, of_mode, of_state, of_directories, of_watches, of_events, of_changes, of_overflows,
 	        make_interval(secs => of_lag), to_timestamp(of_last), of_reason)
 	ON CONFLICT ON CONSTRAINT watched_root_pkey DO UPDATE
 	   SET mode = excluded.mode, state = excluded.state, directories = excluded.directories,
 	       watches = excluded.watches, events = excluded.events, changes = excluded.changes,
-	       lag = excluded.lag, last_event_at = excluded.last_event_at, reason = excluded.reason,
+	       overflows = excluded.overflows, lag = excluded.lag, last_event_at = excluded.last_event_at, reason = excluded.reason,
 	       noted_at = excluded.noted_at
 $$;
 COMMENT ON FUNCTION missing_photos.note_watch IS 'keeps how a root is watched';

@@ -23,7 +23,8 @@ COMMENT ON FUNCTION missing_photos.watcher_is_alive IS 'whether the watcher of t
 CREATE VIEW missing_photos.watches WITH (security_barrier) AS
 	SELECT w.app_path AS root, w.mode,
 	       CASE WHEN missing_photos.watcher_is_alive() THEN w.state ELSE 'stopped' END AS state,
-	       w.directories, w.watches, w.events, w.changes, w.lag, w.last_event_at, w.reason
+	       w.directories, w.watches, w.events, w.changes, w.lag, w.last_event_at, w.reason,
+	       w.overflows
 	  FROM missing_photos.watched_root AS w;
 COMMENT ON VIEW missing_photos.watches IS 'how each root is watched';
 COMMENT ON COLUMN missing_photos.watches.mode IS
@@ -34,6 +35,8 @@ COMMENT ON COLUMN missing_photos.watches.directories IS 'folders below the root,
 COMMENT ON COLUMN missing_photos.watches.watches IS 'folders that the kernel tells about';
 COMMENT ON COLUMN missing_photos.watches.events IS 'events told since watching began';
 COMMENT ON COLUMN missing_photos.watches.changes IS 'changes of the library made because of them';
+COMMENT ON COLUMN missing_photos.watches.overflows IS
+	'how often more happened at once than the kernel keeps (fs.inotify.max_queued_events), so that a scan had to look';
 COMMENT ON COLUMN missing_photos.watches.lag IS
 	'how long the last batch of events waited to be applied, and took';
 COMMENT ON COLUMN missing_photos.watches.reason IS 'why not all of it is watched, or nothing is';

@@ -34,6 +34,7 @@
  *     watch_put.c   a folder and the kernel's number for it
  *     watch_settle.c  new files that may still be being written
  *     watch_kernel.c  what the kernel tells becomes events
+ *     watch_limbo.c   renames, put together from their halves
  *     watch_tree.c  the watched folders: their names and the kernel's numbers
  *     watch_queue.c  events that wait to be told
  *     root.c        ROOT: what a root is and what is mounted below it

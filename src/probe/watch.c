@@ -276,7 +276,8 @@ run(void *argument)
 			break;
 		/* What waited is covered by the look around that READY asks for. */
 		mp_queue_empty(&watch->events);
-		mp_watch_tell(watch, MP_EVENT_LOST, 0, 0, "", NULL);
+		mp_watch_tell(watch, MP_EVENT_LOST, 0, watch->overflowed ? EOVERFLOW : 0, "", NULL);
+		watch->overflowed = false;
 		poll(NULL, 0, ANEW_MS);
 	}
 	mp_watch_answer_all(watch);

@@ -46,6 +46,22 @@ mp_watch_new_file(MpWatch *watch, const char *path)
 	}
 }
 
+void
+mp_watch_settled(MpWatch *watch, const char *path)
+{
+	MpWaiting  *waiting = mp_queue_find(&watch->settling, MP_EVENT_LOOK, path);
+
+	if (waiting != NULL)
+		mp_queue_drop(&watch->settling, waiting);
+}
+
+void
+mp_watch_tell_file(MpWatch *watch, const char *path)
+{
+	mp_watch_settled(watch, path);
+	mp_watch_tell(watch, MP_EVENT_LOOK, 0, 0, path, NULL);
+}
+
 /* Whether a file is whole, as far as can be seen: gone, a link, or unchanged since the last look. */
 static bool
 has_settled(MpWatch *watch, MpWaiting *waiting)

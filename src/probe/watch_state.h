@@ -1,6 +1,6 @@
 /*
  * watch_state.h: one watch, shared by the files that make it up (watch.c, watch_tell.c, watch_walk.c,
- * watch_put.c, watch_settle.c, watch_kernel.c) and by nobody else.  All of it belongs to the watch's
+ * watch_put.c, watch_settle.c, watch_kernel.c, watch_limbo.c) and by nobody else.  All of it belongs to the watch's
  * thread, but for what is atomic and the bell.
  */
 #ifndef MP_WATCH_STATE_H
@@ -42,6 +42,16 @@ typedef struct MpLimbo
 	char	   *path;			/* NULL: this place is free */
 } MpLimbo;
 
+/* What the kernel told of a name in a watched folder. */
+typedef struct MpRecord
+{
+	uint32_t	cookie;
+	bool		folder;
+	MpWatched  *parent;
+	const char *name;
+	const char *path;
+} MpRecord;
+
 typedef enum MpWatchFate
 {
 	MP_WATCH_ON = 0,
@@ -61,6 +71,7 @@ typedef struct MpWatch
 	MpWatchFate fate;
 	bool		ready;
 	bool		walked;			/* since the kernel's records were last read to their end */
+	bool		overflowed;		/* the kernel's queue was full */
 	uint64_t	records;
 	uint32_t	refusals;		/* told since the walk began */
 
@@ -105,6 +116,10 @@ extern void mp_watch_walk(MpWatch *watch);
 /* Puts a folder to those to be walked. */
 extern void mp_watch_want(MpWatch *watch, MpWatched *folder, bool loud, bool deep);
 
+/* A folder that is new where it is, whether made or moved in. */
+extern void mp_watch_new_folder(MpWatch *watch, MpWatched *parent, const char *name,
+								const char *path);
+
 /* watch_put.c: puts an open folder under watch; *again: it has the number of *same, try later. */
 extern int	mp_watch_put(MpWatch *watch, MpWatched *folder, int fd, MpWatched **same, bool *again);
 /* Says that a folder isn't watched; of very many, that the whole root isn't. */
@@ -120,9 +135,16 @@ extern bool mp_watch_is_at_rest(const struct statx *st);
 extern void mp_watch_settle(MpWatch *watch);
 /* Tells of a file, now or, when it may still be being written, later. */
 extern void mp_watch_new_file(MpWatch *watch, const char *path);
+/* Nobody writes it any more, or it is gone: now, and not later. */
+extern void mp_watch_tell_file(MpWatch *watch, const char *path);
+extern void mp_watch_settled(MpWatch *watch, const char *path);
 
 /* watch_kernel.c: reads what the kernel has to tell. */
 extern void mp_watch_read(MpWatch *watch);
+
+/* watch_limbo.c: the halves of a rename. */
+extern void mp_watch_moved_from(MpWatch *watch, const MpRecord *record);
+extern void mp_watch_moved_to(MpWatch *watch, const MpRecord *record);
 /* Names that went and didn't come back. */
 extern void mp_watch_expire(MpWatch *watch, int64_t now);
 extern void mp_watch_empty_limbo(MpWatch *watch);

@@ -13,7 +13,7 @@
  *
  * The path of a folder may be of yesterday: what the kernel told of a rename above it is still to be
  * read.  So a folder that isn't found is looked for again a little later; and one whose
- * rename is read after something was walked is walked once more (watch_kernel.c), because what was
+ * rename is read after something was walked is walked once more (watch_limbo.c), because what was
  * found under its name may have been another folder.
  */
 #include "watch_state.h"
@@ -49,6 +49,21 @@ mp_watch_want(MpWatch *watch, MpWatched *folder, bool loud, bool deep)
 	folder->loud = folder->loud || loud;
 	folder->deep = folder->deep || deep;
 	mp_watched_list(&watch->tree.to_walk, folder);
+}
+
+void
+mp_watch_new_folder(MpWatch *watch, MpWatched *parent, const char *name, const char *path)
+{
+	MpWatched  *folder = mp_watched_child(&watch->tree, parent, name);
+
+	if (mp_watch_excludes(watch, path))
+		return;
+	if (folder == NULL)
+		folder = mp_watched_add(&watch->tree, parent, name);
+	if (folder == NULL)
+		watch->fate = MP_WATCH_ANEW;
+	else
+		mp_watch_want(watch, folder, true, true);
 }
 
 /* The path of a name in the folder that is listed; false: too long. */

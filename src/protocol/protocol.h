@@ -256,7 +256,8 @@ typedef enum MpEventKind
 	MP_EVENT_LOOK = 2,			/* a name came, went, or what it names was written */
 	MP_EVENT_GONE = 3,			/* a folder went, with all that was in it */
 	MP_EVENT_MOVED = 4,			/* a name, and all below it, is the new path now */
-	MP_EVENT_LOST = 5,			/* events were lost; the watch begins anew, READY follows */
+	MP_EVENT_LOST = 5,			/* events were lost (EOVERFLOW: by the kernel, whose queue was
+								 * full); the watch begins anew, READY follows */
 	MP_EVENT_UNWATCHED = 6,		/* what lies below isn't watched (errno tells why) */
 	MP_EVENT_ENDED = 7,			/* the root isn't what it was: nothing more will be told */
 	MP_EVENT_LEFT = 8,			/* a name was moved out of what is watched; a folder with all below */

@@ -26,18 +26,34 @@ my $node = start_server('storms', MissingPhotos::Watch::CONFIGURATION,
 my $base = $node->basedir;
 create_library($node, 'library');
 
-storm(1, $steps, 'the probe killed in a storm', \&kill_probe);
+storm(1, $steps, 'the probes killed in a storm', \&kill_probe);
 storm(2, $steps, 'the watcher killed in a storm', \&kill_watcher);
-with_a_tiny_queue(sub { storm(3, $steps, 'a storm with a tiny queue') });
+with_a_tiny_queue(sub { storm(3, $steps, 'a storm with a tiny queue', \&stop_probe,
+    sub { cmp_ok($_[0], '>', 0, 'the tiny queue was full, and the view says so') }) });
 $node->stop;
 done_testing();
+
+# That of the watch, and the one that looks at files for the watcher.
+sub probes
+{
+    my ($case) = @_;
+    return map { children_of($_) } children_of(watcher_pid($case));
+}
 
 sub kill_probe
 {
     my ($case) = @_;
-    my ($keeper) = map { children_of($_) } watcher_pid($case);
-    my ($probe) = $keeper ? children_of($keeper) : ();
-    kill 'KILL', $probe if $probe;
+    kill 'KILL', probes($case);
+}
+
+# What happens meanwhile waits with the kernel.
+sub stop_probe
+{
+    my ($case) = @_;
+    my @probes = probes($case);
+    kill 'STOP', @probes;
+    sleep 0.15;
+    kill 'CONT', @probes;
 }
 
 # The server restarts then, and the watcher with it.
@@ -72,7 +88,7 @@ sub flagged
 
 sub storm
 {
-    my ($owner, $steps, $what, $harm) = @_;
+    my ($owner, $steps, $what, $harm, $check) = @_;
     my @files = MissingPhotos::Storm::files();
     my $root = "$base/storm$owner";
     MissingPhotos::Storm::write_file($root, "/data$owner", $_) for @files;
@@ -95,6 +111,9 @@ sub storm
     is($harmed, $harm ? 3 : 0, "$what: as often as it should be");
     is("$worst, " . flagged($case), '0, 0', sprintf('%s: %d steps in %.1f s, %d samples: no reader saw a file '
         . 'flagged that was there', $what, $steps, $took, $samples));
+    my $overflows = $case->sql("SELECT overflows FROM missing_photos.watches WHERE root = '$case->{app}'");
+    note("the kernel's queue was full $overflows times");
+    $check->($overflows) if $check;
     compare($case, $what, $storm);
     stop_watching($case);
     $case->forget;

@@ -200,6 +200,8 @@ take_event(WatchRoot *root, MpReader *body, WatchChanges *changes)
 			root->ready = root->polled = false;
 			root->unwatched = 0;
 			root->reason[0] = '\0';
+			root->overflows += err == EOVERFLOW;
+			root->news = true;
 			break;
 		case MP_EVENT_UNWATCHED:
 			take_unwatched(root, path.length > 0 ? "x" : "", err);
@@ -275,12 +277,13 @@ watch_root_note(WatchRoot *root)
 	argument_int8(&a, root->watches);
 	argument_int8(&a, root->events);
 	argument_int8(&a, root->changes);
+	argument_int8(&a, root->overflows);
 	argument_datum(&a, FLOAT8OID, Float8GetDatum(root->lag));
 	argument_datum(&a, FLOAT8OID, Float8GetDatum((double) root->last_event / USECS_PER_SEC +
 				   (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (double) SECS_PER_DAY));
 	if (root->last_event == 0)
 		a.nulls[a.n - 1] = 'n';
 	argument_text(&a, root->reason[0] != '\0' ? root->reason : NULL);
-	call_as_owner("SELECT missing_photos.note_watch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", &a);
+	call_as_owner("SELECT missing_photos.note_watch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", &a);
 	root->news = false;
 }

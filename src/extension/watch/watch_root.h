@@ -24,6 +24,7 @@ typedef struct WatchRoot
 	int64		watches;
 	int64		events;
 	int64		changes;
+	int64		overflows;		/* of the kernel's queue */
 	double		lag;			/* seconds */
 	TimestampTz last_event;
 	TimestampTz last_message;
