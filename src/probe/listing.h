@@ -1,5 +1,5 @@
 /*
- * listing.h: one LIST request: the names of files and links in a folder.
+ * listing.h: one LIST request: the names of files and links in folders.
  *
  * The names are hints: what a listing shows is looked up before anybody builds on it.
  */

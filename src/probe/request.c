@@ -225,7 +225,7 @@ read_watch(MpReader *r, MpRequest *request)
 	return err;
 }
 
-/* What a ROOT or LIST has beyond its place: a name or a path. */
+/* What a ROOT has beyond its place: a name. */
 static int
 read_place_and_path(MpReader *r, MpRequest *request)
 {
@@ -234,6 +234,14 @@ read_place_and_path(MpReader *r, MpRequest *request)
 	if (err == 0)
 		request->path = mp_read_str(r, MP_MAX_PATH);
 	return err;
+}
+
+static int
+read_place_and_paths(MpReader *r, MpRequest *request)
+{
+	int			err = read_place(r, &request->place);
+
+	return err != 0 ? err : read_strings(r, MP_MAX_PATH, &request->paths);
 }
 
 static void
@@ -292,8 +300,9 @@ read_request(MpReader *r, MpRequest *request)
 		case MP_HELLO:
 			return read_hello(r, request);
 		case MP_ROOT:
-		case MP_LIST:
 			return read_place_and_path(r, request);
+		case MP_LIST:
+			return read_place_and_paths(r, request);
 		case MP_CHECK:
 			return read_check(r, request);
 		case MP_HASH:

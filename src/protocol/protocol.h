@@ -53,9 +53,11 @@
  *             (of a file not longer than both: all of it), followed by its size as 8 bytes, the most
  *             significant first.  When the root report isn't "present", n is 0.
  *
- *   LIST      place | str path of a folder relative to the root
- *   -> LIST   root report | u8 verdict | u8 reason | u16 errno | u8 cut short | u32 n | n x str name
- *             (names of files and links, as bytes; cut short at MP_MAX_NAMES or 8 MiB)
+ *   LIST      place | u32 n | n x str path of a folder relative to the root
+ *   -> LIST   root report | u32 n | n x (u8 verdict | u8 reason | u16 errno | u8 cut short
+ *             | u32 n | n x str name)
+ *             The folders in the order of the request; names of files and links, as bytes; cut short
+ *             at MP_MAX_NAMES or 8 MiB of all folders.  When the root report isn't "present", n is 0.
  *
  *   DISCOVER  place | u32 n | n x str glob | u32 n | n x str marker
  *             | u32 n | n x (str path of a folder relative to the root | u32 part | u32 parts)

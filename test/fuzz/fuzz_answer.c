@@ -103,15 +103,18 @@ read_discover(MpReader *r)
 static void
 read_list(MpReader *r)
 {
-	uint32_t	n;
+	uint32_t	folders = mp_read_count(r, 9);
 
-	mp_read_u8(r);
-	mp_read_u8(r);
-	mp_read_u16(r);
-	mp_read_u8(r);
-	n = mp_read_count(r, 4);
-	for (uint32_t i = 0; i < n; i++)
-		check_str(mp_read_str(r, MP_MAX_NAME));
+	for (uint32_t i = 0; i < folders; i++)
+	{
+		uint32_t	n;
+
+		mp_read_u32(r);			/* verdict, reason, errno */
+		mp_read_u8(r);
+		n = mp_read_count(r, 4);
+		for (uint32_t j = 0; j < n; j++)
+			check_str(mp_read_str(r, MP_MAX_NAME));
+	}
 }
 
 static void

@@ -154,6 +154,15 @@ ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path)
 }
 
 void
+ask_list(Ask *ask, const char *root, uint32_t n, const char *const *folders)
+{
+	ask_place(ask, MP_LIST, root, 0, NULL);
+	mp_write_u32(&ask->w, n);
+	for (uint32_t i = 0; i < n; i++)
+		mp_write_str(&ask->w, folders[i], strlen(folders[i]));
+}
+
+void
 ask_hashes(Ask *ask, const char *root, size_t n, const char *const *paths, MpAlgorithm algorithm,
 		   uint8_t parts)
 {

@@ -31,6 +31,7 @@ typedef struct Ask
 
 extern void ask_place(Ask *ask, uint8_t type, const char *root, int n_others,
 					  const char *const *others);
+extern void ask_list(Ask *ask, const char *root, uint32_t n, const char *const *folders);
 /* A HASH of one file. */
 extern void ask_hashes(Ask *ask, const char *root, size_t n, const char *const *paths,
 					   MpAlgorithm algorithm, uint8_t parts);
@@ -39,7 +40,7 @@ extern void ask_hash(Ask *ask, const char *root, const char *path, MpAlgorithm a
 /* A DISCOVER of one folder, with one glob and one marker ("": none). */
 extern void ask_discover(Ask *ask, const char *root, const char *glob, const char *marker,
 						 const char *folder);
-/* A ROOT with its marker, a LIST with its folder. */
+/* A ROOT with its marker. */
 extern void ask_place_and_path(Ask *ask, uint8_t type, const char *root, const char *path);
 /* A REMOVE of n files, each to be given with ask_removal. */
 extern void ask_remove(Ask *ask, const char *root, const char *marker, uint8_t act, uint32_t n);

@@ -115,7 +115,7 @@ ask_for_everything(Client *client)
 	ask_name(&ask, "y.gone", 0);
 	ask_end(&ask, 3);
 	client_send_message(client, &ask.w);
-	ask_place_and_path(&ask, MP_LIST, root, "again");
+	ask_list(&ask, root, 1, (const char *const[]) {"again"});
 	ask_end(&ask, 4);
 	client_send_message(client, &ask.w);
 	for (size_t i = 0; i < 3; i++)
@@ -292,7 +292,7 @@ judge(const Message *message)
 		judge_discovered(&r);
 	else if (message->header.type == MP_REMOVE)
 		judge_remove(&r, message->header.request);
-	else if (message->header.type == MP_LIST)
+	else if (message->header.type == MP_LIST && mp_read_count(&r, 9) > 0)
 	{
 		verdict = mp_read_u8(&r);
 		if (verdict != MP_PRESENT && verdict != MP_UNREACHABLE)

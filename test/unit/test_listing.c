@@ -27,14 +27,36 @@ typedef struct Names
 	MpStr	   *list;
 } Names;
 
+/* Reads what an answer says of a folder; keeps it or not. */
 static void
-list(const char *root, const char *folder, Names *names)
+read_folder(Names *names, MpReader *r, bool keep)
+{
+	Names		here = *names;
+
+	here.verdict = mp_read_u8(r);
+	here.reason = mp_read_u8(r);
+	here.err = mp_read_u16(r);
+	here.cut_short = mp_read_u8(r);
+	here.n = mp_read_count(r, 4);
+	here.list = calloc(here.n + 1, sizeof(*here.list));
+	for (uint32_t i = 0; i < here.n; i++)
+		here.list[i] = mp_read_str(r, MP_MAX_NAME);
+	if (keep)
+		*names = here;
+	else
+		free(here.list);
+}
+
+/* Asks for folders; the names of the one with this number. */
+static void
+list_one_of(const char *root, uint32_t n, const char *const *folders, uint32_t wanted, Names *names)
 {
 	MpRequest	request;
 	MpReader	r;
 	Ask			ask;
+	uint32_t	told;
 
-	ask_place_and_path(&ask, MP_LIST, root, folder);
+	ask_list(&ask, root, n, folders);
 	if (ask_parse(&ask, &request) != 0)
 		bail("ask_parse");
 	mp_write_start(&names->w);
@@ -43,16 +65,27 @@ list(const char *root, const char *folder, Names *names)
 	mp_request_free(&request);
 	mp_read_start(&r, names->w.data, names->w.length);
 	mp_read_root_report(&r, &names->report);
-	names->verdict = mp_read_u8(&r);
-	names->reason = mp_read_u8(&r);
-	names->err = mp_read_u16(&r);
-	names->cut_short = mp_read_u8(&r);
-	names->n = mp_read_count(&r, 4);
-	names->list = calloc(names->n + 1, sizeof(*names->list));
-	for (uint32_t i = 0; i < names->n; i++)
-		names->list[i] = mp_read_str(&r, MP_MAX_NAME);
+	told = mp_read_count(&r, 9);
+	if (told != (names->report.verdict == MP_PRESENT ? n : 0))
+		bail("an answer that isn't about these folders");
+	names->n = 0;
+	names->list = NULL;
+	names->verdict = names->report.verdict;
+	names->reason = names->report.reason;
+	for (uint32_t i = 0; i < told; i++)
+	{
+		if (i <= wanted)
+			free(names->list);
+		read_folder(names, &r, i <= wanted);
+	}
 	if (!mp_read_done(&r))
 		bail("an answer that isn't whole");
+}
+
+static void
+list(const char *root, const char *folder, Names *names)
+{
+	list_one_of(root, 1, &folder, 0, names);
 }
 
 static void
@@ -146,6 +179,31 @@ test_refused(const char *root)
 	}
 }
 
+/* Several folders of one request, one of them not there. */
+static void
+test_several(const char *root)
+{
+	static const char *const folders[] = {"one", "gone", "../x", "two", "one"};
+	static const int sizes[] = {1, 0, 0, 2, 1};
+	static const MpVerdict verdicts[] = {MP_PRESENT, MP_MISSING, MP_INVALID, MP_PRESENT, MP_PRESENT};
+	int			right = 0;
+	Names		names;
+
+	fixture_mkdir(root, "one");
+	fixture_file(root, "one/a.jpg", "");
+	fixture_mkdir(root, "two");
+	fixture_file(root, "two/b.jpg", "");
+	fixture_file(root, "two/c.jpg", "");
+	for (uint32_t i = 0; i < 5; i++)
+	{
+		list_one_of(root, 5, folders, i, &names);
+		right += names.verdict == verdicts[i] && names.n == (uint32_t) sizes[i] &&
+			(i != 3 || (holds(&names, "b.jpg") && holds(&names, "c.jpg")));
+		release(&names);
+	}
+	is(right, 5, "several folders, each with its own verdict and names");
+}
+
 /* More names than an answer takes, and then longer ones. */
 static void
 test_cut_short(void)
@@ -205,6 +263,7 @@ main(void)
 	mp_confine_start();
 	test_names(root);
 	test_refused(root);
+	test_several(root);
 	test_cut_short();
 	after = open("/dev/null", O_RDONLY);
 	is(after, fd, "no descriptor was left open");

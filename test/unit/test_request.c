@@ -66,10 +66,10 @@ test_every_length(void)
 	mp_write_str(&ask.w, ".library", 8);
 	test_lengths(&ask.w, MP_ROOT, "ROOT");
 
-	ask_place_and_path(&ask, MP_LIST, "/data", "2019/may");
+	ask_list(&ask, "/data", 2, (const char *const[]) {"2019/may", ""});
 	test_lengths(&ask.w, MP_LIST, "LIST");
-	ask_place_and_path(&ask, MP_LIST, "/data", "");
-	test_lengths(&ask.w, MP_LIST, "LIST of the root itself");
+	ask_list(&ask, "/data", 0, NULL);
+	test_lengths(&ask.w, MP_LIST, "LIST of nothing");
 
 	ask_check(&ask, "/data", 2, others);
 	ask_directory(&ask, "");

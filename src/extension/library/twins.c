@@ -7,12 +7,20 @@
 #include "utils/builtins.h"
 
 #include "apply.h"
+#include "gone_names.h"
 #include "probe_client.h"
 #include "reasons.h"
 #include "sql_calls.h"
 #include "twins.h"
 
-/* Columns of missing names, and of the names in their folders. */
+/* Requests under way at once, and folders of one. */
+#define MAX_ASKED 8
+#define ASKED_FOLDERS 32
+
+/* The least that an answer says of a folder. */
+#define LEAST_FOLDER (1 + 1 + 2 + 1 + 4)
+
+/* Columns of missing names, and of the names in their folders, for what only SQL can compare. */
 enum
 {
 	GONE_ROW, GONE_FOLDER, GONE_NAME, GONE_COLUMNS
@@ -23,71 +31,26 @@ enum
 	HERE_FOLDER, HERE_NAME, HERE_COLUMNS
 };
 
-/* Takes the names of one folder that the database can hold. */
-static void
-read_names(TwinSearch *search, MpReader *reader, int folder, Columns *here)
+typedef struct Asked
 {
-	uint32		n = mp_read_count(reader, 4);
+	ProbeRequest *request;
+	Root	   *root;
+	int			first;			/* missing name; those of its folders follow each other */
+	uint32		folders;
+} Asked;
 
-	for (uint32 i = 0; i < n; i++)
-	{
-		MpStr		name = mp_read_str(reader, MP_MAX_NAME);
-
-		if (name.data == NULL)
-			break;
-		if (!pg_verifymbstr(name.data, name.length, true))
-		{
-			search->unreadable++;
-			continue;
-		}
-		columns_add_row(here);
-		columns_set_int4(here, HERE_FOLDER, folder);
-		columns_set_text(here, HERE_NAME, name.data, name.length);
-	}
-	if (!mp_read_done(reader))
-		probe_malformed();
-}
-
-static void
-read_listing(TwinSearch *search, Root *root, MpReader *reader, int folder, Columns *here)
+typedef struct Looking
 {
-	MpRootReport report;
-
-	mp_read_root_report(reader, &report);
-	(void) mp_read_u8(reader);	/* a folder that isn't there has no names */
-	(void) mp_read_u8(reader);
-	(void) mp_read_u16(reader);
-	(void) mp_read_u8(reader);
-	if (roots_judge(root, &report))
-		read_names(search, reader, folder, here);
-}
-
-static void
-list_folder(TwinSearch *search, RootTable *roots, const char *path, size_t length, int folder,
-			Columns *here)
-{
-	Root	   *root = roots_find(roots, path, length + 1);
-	ProbeAnswer answer;
-	MpWriter   *w;
-
-	if (root == NULL || root->verdict != MP_PRESENT || search->folders_left == 0)
-		return;
-	search->folders_left--;
-	w = probe_request(MP_LIST);
-	roots_write_place(roots, root, w);
-	if (length > root->app_length)
-		mp_write_str(w, path + root->app_length + 1, length - root->app_length - 1);
-	else
-		mp_write_str(w, "", 0);
-	(void) probe_send();
-	if (probe_wait(&answer) == PROBE_ANSWER)
-	{
-		read_listing(search, root, &answer.body, folder, here);
-		probe_answer_done(&answer);
-	}
-	else
-		roots_doubt(root, MP_TIMED_OUT, 0);
-}
+	TwinSearch *search;
+	RootTable  *roots;
+	GoneNames	gone;
+	int			next;
+	Asked		asked[MAX_ASKED];
+	int			n_asked;
+	char	  **twins;			/* by row */
+	Columns    *odd_gone;
+	Columns    *odd_here;
+} Looking;
 
 static bool
 is_plainly_missing(const Columns *rows, int row)
@@ -99,36 +62,215 @@ is_plainly_missing(const Columns *rows, int row)
 		memcmp(VARDATA_ANY(reason), plain, strlen(plain)) == 0;
 }
 
-/* Rows of one folder mostly follow each other, so a folder is listed when it differs from the last. */
 static void
-list_folders(TwinSearch *search, RootTable *roots, const Columns *rows, Columns *gone,
-			 Columns *here)
+collect_gone(Looking *looking, const Columns *rows)
 {
-	const char *last = NULL;
-	size_t		last_length = 0;
-	int			folder = 0;
-
+	gone_names_start(&looking->gone, rows->n_rows);
 	for (int i = 0; i < rows->n_rows; i++)
 	{
-		const char *path;
-		size_t		length;
-		size_t		folder_length;
+		Pointer		path = DatumGetPointer(rows->values[MISSING_PATH][i]);
 
-		if (rows->nulls[MISSING_PATH][i] || !is_plainly_missing(rows, i))
-			continue;
-		path = VARDATA_ANY(DatumGetPointer(rows->values[MISSING_PATH][i]));
-		length = folder_length = VARSIZE_ANY_EXHDR(DatumGetPointer(rows->values[MISSING_PATH][i]));
-		while (folder_length > 0 && path[--folder_length] != '/')
-			;
-		if (last == NULL || folder_length != last_length || memcmp(path, last, last_length) != 0)
-			list_folder(search, roots, path, folder_length, ++folder, here);
-		last = path;
-		last_length = folder_length;
-		columns_add_row(gone);
-		columns_set_int4(gone, GONE_ROW, i);
-		columns_set_int4(gone, GONE_FOLDER, folder);
-		columns_set_text(gone, GONE_NAME, path + folder_length + 1, length - folder_length - 1);
+		if (!rows->nulls[MISSING_PATH][i] && VARSIZE_ANY_EXHDR(path) > 0 && is_plainly_missing(rows, i))
+			gone_names_add(&looking->gone, i, VARDATA_ANY(path), VARSIZE_ANY_EXHDR(path));
 	}
+	gone_names_sort(&looking->gone);
+}
+
+/* The first in order, where several names are twins of one. */
+static void
+meet(Looking *looking, const GoneName *gone, const char *name, size_t length)
+{
+	char	  **twin = &looking->twins[gone->row];
+	char	   *found;
+
+	if (gone->length == length && memcmp(gone->name, name, length) == 0)
+		return;
+	found = pnstrdup(name, length);
+	if (*twin == NULL || strcmp(found, *twin) < 0)
+		*twin = found;
+}
+
+/* Takes a name of a folder; true: SQL has to look, too. */
+static bool
+take_name(Looking *looking, GoneSpan folder, const char *name, size_t length)
+{
+	bool		odd = looking->gone.list[folder.first + folder.n - 1].key == NULL;
+	char		key[MP_MAX_NAME + 1];
+
+	if (!gone_names_fold(key, name, length))
+	{
+		odd = pg_verifymbstr(name, length, true);
+		looking->search->unreadable += !odd;
+	}
+	else
+	{
+		for (int i = gone_names_find(&looking->gone, folder, key); i < folder.first + folder.n; i++)
+		{
+			if (looking->gone.list[i].key == NULL || strcmp(looking->gone.list[i].key, key) != 0)
+				break;
+			meet(looking, &looking->gone.list[i], name, length);
+		}
+	}
+	if (!odd)
+		return false;
+	columns_add_row(looking->odd_here);
+	columns_set_int4(looking->odd_here, HERE_FOLDER, folder.first);
+	columns_set_text(looking->odd_here, HERE_NAME, name, length);
+	return true;
+}
+
+static void
+read_folder(Looking *looking, GoneSpan folder, MpReader *reader)
+{
+	bool		odd = false;
+	uint32		n;
+
+	(void) mp_read_u8(reader);	/* a folder that isn't there has no names */
+	(void) mp_read_u8(reader);
+	(void) mp_read_u16(reader);
+	(void) mp_read_u8(reader);
+	n = mp_read_count(reader, 4);
+	for (uint32 i = 0; i < n; i++)
+	{
+		MpStr		name = mp_read_str(reader, MP_MAX_NAME);
+
+		if (name.data == NULL)
+			break;
+		odd |= take_name(looking, folder, name.data, name.length);
+	}
+	for (int i = folder.first; odd && i < folder.first + folder.n; i++)
+	{
+		columns_add_row(looking->odd_gone);
+		columns_set_int4(looking->odd_gone, GONE_ROW, looking->gone.list[i].row);
+		columns_set_int4(looking->odd_gone, GONE_FOLDER, folder.first);
+		columns_set_text(looking->odd_gone, GONE_NAME, looking->gone.list[i].name,
+						 looking->gone.list[i].length);
+	}
+}
+
+static void
+read_listings(Looking *looking, const Asked *asked, MpReader *reader)
+{
+	MpRootReport report;
+	GoneSpan	folder = {asked->first, 0};
+	uint32		n;
+
+	mp_read_root_report(reader, &report);
+	n = mp_read_count(reader, LEAST_FOLDER);
+	if (n != (report.verdict == MP_PRESENT ? asked->folders : 0))
+		probe_malformed();
+	if (!roots_judge(asked->root, &report))
+		return;
+	for (uint32 i = 0; i < n; i++)
+	{
+		folder = gone_names_folder(&looking->gone, folder.first + folder.n);
+		read_folder(looking, folder, reader);
+	}
+	if (!mp_read_done(reader))
+		probe_malformed();
+}
+
+static Root *
+root_of(const Looking *looking, const GoneName *gone)
+{
+	Root	   *root = roots_find(looking->roots, gone->path, gone->folder_length + 1);
+
+	return root == NULL || root->verdict != MP_PRESENT ? NULL : root;
+}
+
+static void
+write_folder(const Root *root, const GoneName *gone, MpWriter *w)
+{
+	if (gone->folder_length > root->app_length)
+		mp_write_str(w, gone->path + root->app_length + 1, gone->folder_length - root->app_length - 1);
+	else
+		mp_write_str(w, "", 0);
+}
+
+/* Asks for the next folders, where they lie below a root that is there. */
+static void
+ask(Looking *looking)
+{
+	Asked		asked = {.root = root_of(looking, &looking->gone.list[looking->next]),
+	.first = looking->next};
+	MpWriter   *w;
+	size_t		count;
+
+	if (asked.root == NULL)
+	{
+		looking->next += gone_names_folder(&looking->gone, looking->next).n;
+		return;
+	}
+	w = probe_request(MP_LIST);
+	roots_write_place(looking->roots, asked.root, w);
+	count = w->length;
+	mp_write_u32(w, 0);
+	while (looking->next < looking->gone.n && looking->search->folders_left > 0 &&
+		   asked.folders < ASKED_FOLDERS &&
+		   root_of(looking, &looking->gone.list[looking->next]) == asked.root)
+	{
+		write_folder(asked.root, &looking->gone.list[looking->next], w);
+		looking->next += gone_names_folder(&looking->gone, looking->next).n;
+		looking->search->folders_left--;
+		asked.folders++;
+	}
+	mp_write_u32_at(w, count, asked.folders);
+	asked.request = probe_send();
+	looking->asked[looking->n_asked++] = asked;
+}
+
+static void
+take_answer(Looking *looking, ProbeAnswer *answer)
+{
+	for (int i = 0; i < looking->n_asked; i++)
+	{
+		Asked		asked = looking->asked[i];
+
+		if (asked.request != answer->request)
+			continue;
+		looking->asked[i] = looking->asked[--looking->n_asked];
+		read_listings(looking, &asked, &answer->body);
+		probe_answer_done(answer);
+		return;
+	}
+	probe_malformed();
+}
+
+static void
+list_folders(Looking *looking)
+{
+	ProbeAnswer answer;
+
+	for (;;)
+	{
+		while (looking->next < looking->gone.n && looking->n_asked < MAX_ASKED &&
+			   looking->search->folders_left > 0)
+			ask(looking);
+		if (looking->n_asked == 0)
+			return;
+		if (probe_wait(&answer) == PROBE_ANSWER)
+			take_answer(looking, &answer);
+		else
+			while (looking->n_asked > 0)
+				roots_doubt(looking->asked[--looking->n_asked].root, MP_TIMED_OUT, 0);
+	}
+}
+
+/* What C can't compare. */
+static void
+ask_database(Looking *looking)
+{
+	Arguments	a = {0};
+
+	if (looking->odd_here->n_rows == 0)
+		return;
+	argument_columns(&a, looking->odd_gone);
+	argument_columns(&a, looking->odd_here);
+	call_as_owner("SELECT twins.row::int8, twins.twin"
+				  "  FROM missing_photos.twins($1, $2, $3, $4, $5) AS twins", &a);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		if (looking->twins[result_int8(i, 1)] == NULL)
+			looking->twins[result_int8(i, 1)] = result_text(i, 2);
 }
 
 static Columns *
@@ -153,24 +295,23 @@ twins_find(TwinSearch *search, RootTable *roots, Columns **rows)
 {
 	static const Oid gone_types[GONE_COLUMNS] = {INT4OID, INT4OID, TEXTOID};
 	static const Oid here_types[HERE_COLUMNS] = {INT4OID, TEXTOID};
-	Columns    *gone = columns_make(CurrentMemoryContext, GONE_COLUMNS, gone_types);
-	Columns    *here = columns_make(CurrentMemoryContext, HERE_COLUMNS, here_types);
-	Arguments	a = {0};
-	char	  **twins;
+	Looking    *looking;
 
-	if (search->folders_left == 0)
+	if (search->folders_left == 0 || (*rows)->n_rows == 0)
 		return;
-	list_folders(search, roots, *rows, gone, here);
-	if (here->n_rows == 0)
-		return;
-	argument_columns(&a, gone);
-	argument_columns(&a, here);
-	call_as_owner("SELECT twins.row::int8, twins.twin"
-				  "  FROM missing_photos.twins($1, $2, $3, $4, $5) AS twins", &a);
-	if (SPI_processed == 0)
-		return;
-	twins = palloc0((*rows)->n_rows * sizeof(char *));
-	for (uint64 i = 0; i < SPI_processed; i++)
-		twins[result_int8(i, 1)] = result_text(i, 2);
-	*rows = with_reasons(*rows, twins);
+	looking = palloc0(sizeof(Looking));
+	looking->search = search;
+	looking->roots = roots;
+	looking->twins = palloc0((*rows)->n_rows * sizeof(char *));
+	looking->odd_gone = columns_make(CurrentMemoryContext, GONE_COLUMNS, gone_types);
+	looking->odd_here = columns_make(CurrentMemoryContext, HERE_COLUMNS, here_types);
+	collect_gone(looking, *rows);
+	list_folders(looking);
+	ask_database(looking);
+	for (int i = 0; i < (*rows)->n_rows; i++)
+		if (looking->twins[i] != NULL)
+		{
+			*rows = with_reasons(*rows, looking->twins);
+			break;
+		}
 }
