@@ -18,6 +18,24 @@ $$;
 COMMENT ON FUNCTION missing_photos.is_anothers IS
 	'whether what lies at a file''s path is known to be another file of the library';
 
+CREATE FUNCTION missing_photos.files_that_looked(
+	fsids bigint[], inodes bigint[], sizes bigint[], mtimes bigint[])
+RETURNS TABLE (ordinal bigint, file text)
+LANGUAGE sql STABLE ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT seen.ordinal, min(known.file)
+	  FROM unnest(fsids, inodes, sizes, mtimes)
+	       WITH ORDINALITY AS seen (fsid, inode, size, mtime_ns, ordinal)
+	  JOIN missing_photos.file_identity AS known
+	    ON known.inode = seen.inode AND known.fsid = seen.fsid AND known.size = seen.size
+	   AND known.mtime_ns = seen.mtime_ns
+	 GROUP BY seen.ordinal
+	HAVING count(*) = 1
+$$;
+COMMENT ON FUNCTION missing_photos.files_that_looked IS
+	'which file of the library looked like this when it was last seen, where it was one alone';
+
 -- Nor is it learnt while a person is asked where the file is.
 CREATE FUNCTION missing_photos.is_doubtful(
 	file text, old_inode bigint, fsid bigint, inode bigint, size bigint, mtime_ns bigint)

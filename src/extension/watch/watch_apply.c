@@ -14,6 +14,7 @@
 #include "subtransaction.h"
 #include "watch_absent.h"
 #include "watch_apply.h"
+#include "watch_displaced.h"
 #include "watch_doubts.h"
 #include "watch_job.h"
 #include "watch_look.h"
@@ -165,11 +166,13 @@ static int64
 look(Names *names, bool again)
 {
 	Sorted		sorted = {0};
+	int64		displaced;
 	int64		changes;
 
 	if (names->n == 0)
 		return 0;
 	names_look(names);
+	displaced = watch_settle_displaced(names);
 	sorted.there = palloc((names->n_rows + 1) * sizeof(PathRow *));
 	sorted.back = palloc((names->n_rows + 1) * sizeof(PathRow *));
 	sorted.gone = palloc((names->n_rows + 1) * sizeof(PathRow *));
@@ -191,14 +194,14 @@ look(Names *names, bool again)
 	changes = settle_back(sorted.back, sorted.n_back) + settle_gone(sorted.gone, sorted.n_gone) +
 		watch_new_files(names);
 	memset(names, 0, sizeof(*names));
-	return changes;
+	return displaced + changes;
 }
 
 /* A folder's name changed, or it went: what was told before is settled first. */
 static int64
 take_folder(const WatchChange *change, FileMoves *moves, Names *looks)
 {
-	int64		done = watch_moves_apply(moves, looks) + look(looks, false);
+	int64		done = watch_moves_apply(moves) + look(looks, false);
 	ListCell   *cell;
 
 	if (change->kind == MP_EVENT_MOVED)
@@ -223,11 +226,16 @@ watch_apply(const WatchChange *changes, int n)
 		if (change->kind == MP_EVENT_LOOK)
 			names_add(&looks, change->path, (change->flags & MP_EVENT_EXCLUDED) != 0);
 		else if (change->kind == MP_EVENT_MOVED && !(change->flags & MP_EVENT_FOLDER))
+		{
 			watch_moves_add(moves, change->path, change->to);
+			/* Another file may be there by now. */
+			names_add(&looks, change->path, false);
+			names_add(&looks, change->to, false);
+		}
 		else
 			done += take_folder(change, moves, &looks);
 	}
-	done += watch_moves_apply(moves, &looks);
+	done += watch_moves_apply(moves);
 	done += look(&looks, false);
 	/* More may have come while this was applied. */
 	watch_heard();

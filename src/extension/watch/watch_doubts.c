@@ -26,6 +26,7 @@ typedef struct Doubt
 	char	   *owner;
 	TimestampTz first;
 	TimestampTz due;			/* 0: none */
+	bool		displaced;		/* to be relinked first */
 	char		job[40];		/* of the scan that was queued last, as far as it hasn't ended */
 	TimestampTz window;			/* since when files are counted */
 	int			flagged;
@@ -80,6 +81,13 @@ watch_suspect(const char *owner, int quiet_ms)
 		doubt->first = now;
 	doubt->due = Max(doubt->due, TimestampTzPlusMilliseconds(now, quiet_ms));
 	doubt->due = Min(doubt->due, TimestampTzPlusMilliseconds(doubt->first, MOST_QUIET_MS));
+}
+
+void
+watch_suspect_displaced(const char *owner)
+{
+	find(owner)->displaced = true;
+	watch_suspect(owner, WATCH_SOON_MS);
 }
 
 void
@@ -156,7 +164,7 @@ watch_doubts_due(TimestampTz due)
 
 /* Files that moved are linked again before anything is called missing. */
 static void
-start_scan(void *arg)
+start_job(void *arg)
 {
 	Doubt	   *doubt = arg;
 	NullableDatum none = {.isnull = true};
@@ -164,8 +172,21 @@ start_scan(void *arg)
 
 	if (library_photo_count(doubt->owner) == 0)
 		return;
-	id = job_queue_add("scan", doubt->owner, none, "{\"relink\": true}");
+	if (doubt->displaced)
+		id = job_queue_add("relink", doubt->owner, none, "{}");
+	else
+		id = job_queue_add("scan", doubt->owner, none, "{\"relink\": true}");
 	strlcpy(doubt->job, DatumGetCString(DirectFunctionCall1(uuid_out, id)), sizeof(doubt->job));
+}
+
+/* It isn't quiet, or the last scan goes on; a storm is waited out for a while only. */
+static bool
+is_too_soon(Doubt *doubt, TimestampTz now)
+{
+	if (TimestampDifferenceExceeds(doubt->first, now, MOST_QUIET_MS))
+		return false;
+	return is_blind || !TimestampDifferenceExceeds(last_event, now, QUIET_MS) ||
+		is_being_scanned(doubt);
 }
 
 void
@@ -180,14 +201,20 @@ watch_start_scans(TimestampTz now)
 
 		if (doubt->due == 0 || doubt->due > now)
 			continue;
-		if ((is_blind || !TimestampDifferenceExceeds(last_event, now, QUIET_MS)) &&
-			!TimestampDifferenceExceeds(doubt->first, now, MOST_QUIET_MS))
+		if (is_too_soon(doubt, now))
 		{
-			doubt->due = TimestampTzPlusMilliseconds(is_blind ? now : last_event, QUIET_MS);
+			doubt->due = Max(TimestampTzPlusMilliseconds(last_event, QUIET_MS),
+							 TimestampTzPlusMilliseconds(now, QUIET_MS / 4));
 			continue;
 		}
 		doubt->due = 0;
-		error = try_in_subtransaction(start_scan, doubt);
+		error = try_in_subtransaction(start_job, doubt);
+		if (error == NULL && doubt->displaced)
+		{
+			/* Then scanned. */
+			doubt->displaced = false;
+			watch_suspect(doubt->owner, WATCH_SOON_MS);
+		}
 		if (error == NULL)
 			continue;
 		ereport(LOG,

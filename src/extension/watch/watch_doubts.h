@@ -9,6 +9,9 @@
 /* The owner is scanned when nothing more was heard of this kind for so many ms. */
 extern void watch_suspect(const char *owner, int quiet_ms);
 
+/* The same soon: files lie where others should, which a scan that misses nothing doesn't look at. */
+extern void watch_suspect_displaced(const char *owner);
+
 /* Something happened: scans wait for a moment of quiet. */
 extern void watch_heard(void);
 /* Some root's events aren't told for the moment. */

@@ -169,14 +169,43 @@ paths_look(char *const *paths, int n, MpVerdict *verdicts, MpIdentity *identitie
 	roots_record(roots, NULL);
 }
 
+char **
+files_recognise(const MpVerdict *verdicts, const MpIdentity *identities, int n)
+{
+	static const Oid types[4] = {INT8OID, INT8OID, INT8OID, INT8OID};
+	Columns    *seen = columns_make(CurrentMemoryContext, 4, types);
+	int		   *places = palloc((n + 1) * sizeof(int));
+	char	  **files = palloc0((n + 1) * sizeof(char *));
+	Arguments	a = {0};
+
+	for (int i = 0; i < n; i++)
+	{
+		if (verdicts[i] != MP_PRESENT)
+			continue;
+		places[seen->n_rows] = i;
+		columns_add_row(seen);
+		columns_set_int8(seen, 0, identities[i].fsid);
+		columns_set_int8(seen, 1, identities[i].inode);
+		columns_set_int8(seen, 2, identities[i].size);
+		columns_set_int8(seen, 3, identities[i].mtime_ns);
+	}
+	argument_columns(&a, seen);
+	if (seen->n_rows > 0)
+	{
+		call_as_owner("SELECT f.ordinal, f.file"
+					  "  FROM missing_photos.files_that_looked($1, $2, $3, $4) AS f", &a);
+		for (uint64 i = 0; i < SPI_processed; i++)
+			files[places[result_int8(i, 1) - 1]] = result_text(i, 2);
+	}
+	columns_free(seen);
+	return files;
+}
+
 void
-names_look(Names *names)
+names_look_for_rows(Names *names)
 {
 	Columns    *paths;
 
-	drop_doubles(names);
-	names->verdicts = palloc0((names->n + 1) * sizeof(MpVerdict));
-	names->identities = palloc0((names->n + 1) * sizeof(MpIdentity));
 	names->has_row = palloc0((names->n + 1) * sizeof(bool));
 	names->rows = names_find_rows(names, &names->n_rows);
 	paths = paths_column(names);
@@ -188,5 +217,14 @@ names_look(Names *names)
 		if (names->rows[i].name >= 0)
 			names->has_row[names->rows[i].name] = true;
 	}
+}
+
+void
+names_look(Names *names)
+{
+	drop_doubles(names);
+	names->verdicts = palloc0((names->n + 1) * sizeof(MpVerdict));
+	names->identities = palloc0((names->n + 1) * sizeof(MpIdentity));
+	names_look_for_rows(names);
 	paths_look(names->paths, names->n, names->verdicts, names->identities);
 }

@@ -90,24 +90,43 @@ find_targets(const FileMoves *moves, const PathRow *rows, int n)
 	return targets;
 }
 
-/* Forgets the moves; both names of each are to be looked at, for another file may be there by now. */
 static void
-forget(FileMoves *moves, Names *looks)
+forget(FileMoves *moves)
 {
-	for (int i = 0; i < moves->n; i++)
-	{
-		names_add(looks, moves->from[i], false);
-		names_add(looks, moves->to[i], false);
-	}
 	hash_destroy(moves->by_to);
 	moves->by_to = make_places(moves->n + 1);
 	moves->n = 0;
 }
 
+/*
+ * Names that were exchanged are told as one file's way there and back, and a name told of may be another
+ * file's by now.  So a row stays where its file still lies, and doesn't follow to where another row's
+ * file does: which that is shows when all these names are looked at (watch_displaced.c).
+ */
+static bool *
+find_others(const PathRow *rows, int n, const MpVerdict *verdicts, const MpIdentity *identities)
+{
+	char	  **from = palloc((n + 1) * sizeof(char *));
+	MpVerdict  *verdicts_from = palloc0((n + 1) * sizeof(MpVerdict));
+	MpIdentity *identities_from = palloc0((n + 1) * sizeof(MpIdentity));
+	char	  **at_from;
+	char	  **at_to = files_recognise(verdicts, identities, n);
+	bool	   *others = palloc((n + 1) * sizeof(bool));
+
+	for (int i = 0; i < n; i++)
+		from[i] = rows[i].path;
+	paths_look(from, n, verdicts_from, identities_from);
+	at_from = files_recognise(verdicts_from, identities_from, n);
+	for (int i = 0; i < n; i++)
+		others[i] = (at_from[i] != NULL && strcmp(at_from[i], rows[i].file) == 0) ||
+			(at_to[i] != NULL && strcmp(at_to[i], rows[i].file) != 0);
+	return others;
+}
+
 /* Moves an owner's files; what can't be done is a scan's to find out. */
 static int64
 move_of_owner(const char *owner, const PathRow *rows, int n, char *const *to,
-			  const MpVerdict *verdicts, const MpIdentity *identities)
+			  const MpVerdict *verdicts, const MpIdentity *identities, const bool *others)
 {
 	Columns    *asked = moves_columns(CurrentMemoryContext);
 	Columns    *moved = moves_columns(CurrentMemoryContext);
@@ -117,7 +136,7 @@ move_of_owner(const char *owner, const PathRow *rows, int n, char *const *to,
 
 	for (int i = 0; i < n; i++)
 	{
-		if (strcmp(rows[i].owner, owner) != 0 || rows[i].readonly ||
+		if (strcmp(rows[i].owner, owner) != 0 || rows[i].readonly || others[i] ||
 			strcmp(rows[i].path, to[i]) == 0)
 			continue;
 		if (verdicts[i] == MP_PRESENT)
@@ -145,7 +164,20 @@ is_first_of_owner(const PathRow *rows, int i)
 }
 
 int64
-watch_moves_apply(FileMoves *moves, Names *looks)
+watch_rows_moved(const PathRow *rows, int n, char *const *to, const MpVerdict *verdicts,
+				 const MpIdentity *identities)
+{
+	const bool *others = find_others(rows, n, verdicts, identities);
+	int64		changes = 0;
+
+	for (int i = 0; i < n; i++)
+		if (is_first_of_owner(rows, i))
+			changes += move_of_owner(rows[i].owner, rows, n, to, verdicts, identities, others);
+	return changes;
+}
+
+int64
+watch_moves_apply(FileMoves *moves)
 {
 	Names		from = {0};
 	PathRow    *rows;
@@ -163,11 +195,12 @@ watch_moves_apply(FileMoves *moves, Names *looks)
 	to = find_targets(moves, rows, n);
 	verdicts = palloc0((n + 1) * sizeof(MpVerdict));
 	identities = palloc0((n + 1) * sizeof(MpIdentity));
-	paths_look(to, n, verdicts, identities);
-	for (int i = 0; i < n; i++)
-		if (is_first_of_owner(rows, i))
-			changes += move_of_owner(rows[i].owner, rows, n, to, verdicts, identities);
-	forget(moves, looks);
+	if (n > 0)
+	{
+		paths_look(to, n, verdicts, identities);
+		changes = watch_rows_moved(rows, n, to, verdicts, identities);
+	}
+	forget(moves);
 	return changes;
 }
 

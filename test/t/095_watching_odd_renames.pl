@@ -1,0 +1,169 @@
+# Renames that aren't plain ones: names exchanged in one go, with others in between; a library whose paths
+# ignore case. Each row has the path where its file is then, and a scan that relinks changes nothing.
+use strict;
+use warnings;
+use MissingPhotos::Privileged;
+use PostgreSQL::Test::Cluster;
+use Test::More;
+use Config;
+use Digest::MD5 qw(md5_hex);
+use MissingPhotos::Campaign;
+use MissingPhotos::Sample;
+use MissingPhotos::Watch;
+use Time::HiRes qw(sleep time);
+
+use constant { AT_FDCWD => -100, RENAME_EXCHANGE => 2 };
+
+my $node = start_server('odd', MissingPhotos::Watch::CONFIGURATION, MissingPhotos::Campaign::NO_BREAKER,
+    "shared_preload_libraries = 'missing_photos'");
+my $base = $node->basedir;
+create_library($node, 'library');
+my $case = new_case(1, map { my $album = $_; map { "album$album/$_.jpg" } 1 .. 5 } 1 .. 6);
+my $root = $case->{folder};
+start_watching($case);
+
+exchanged_files();
+exchanged_with_a_stranger();
+exchanged_folders();
+stop_watching($case);
+$case->forget;
+in_other_letters();
+$node->stop;
+done_testing();
+
+sub new_case
+{
+    my ($owner, @files) = @_;
+    my $case = MissingPhotos::Campaign->new($node, 'library', $owner, "$base/root$owner", @files);
+    # The library's fixture takes a path's digest for the content's: so the content is the first path.
+    write_file("$case->{folder}/$_", "$case->{app}/$_") for @files;
+    return $case->register;
+}
+
+sub write_file
+{
+    my ($path, $content) = @_;
+    open(my $out, '>', $path) or die "$path: $!";
+    print $out $content;
+    close($out);
+}
+
+sub move { rename("$root/$_[0]", "$root/$_[1]") or die "$_[0]: $!"; }
+
+sub exchange
+{
+    my ($one, $other) = map { "$root/$_" } @_;
+    my $number = $Config{archname} =~ /^x86_64/ ? 316 : 276;
+    syscall($number, AT_FDCWD, $one, AT_FDCWD, $other, RENAME_EXCHANGE) == 0 or die "$one, $other: $!";
+}
+
+# Waits until every row's file is where the row says.
+sub right
+{
+    my ($what) = @_;
+    my $began = time;
+    my @wrong;
+    wait_for(5, sub { @wrong = wrong(); return !@wrong });
+    is("@wrong", '', sprintf('%s: every row has the path of its file (%.0f ms)', $what,
+        1000 * (time - $began)));
+}
+
+sub nothing_left
+{
+    my ($what) = @_;
+    settled($case);
+    my $before = rows_of($case);
+    my $owner = substr $case->{app}, 5;
+    is($case->sql("SELECT relinked, ambiguous FROM relink_missing($owner)"), '0|0',
+        "$what: there is nothing to relink");
+    $case->sql("SELECT scan_missing($owner)");
+    is(rows_of($case), $before, "$what: a scan changes nothing");
+}
+
+# Rows that say of a file's path what isn't so.
+sub wrong
+{
+    my @wrong;
+    for my $row (split /\n/, $case->sql(
+        "SELECT left(hash, 32), missing, path FROM api_file
+          WHERE path COLLATE \"C\" LIKE '$case->{app}/%'"))
+    {
+        my ($digest, $missing, $path) = split /\|/, $row, 3;
+        (my $file = $path) =~ s{^\Q$case->{app}\E}{$root};
+        my $content = '';
+        if (open(my $in, '<', $file)) { local $/; $content = <$in> // ''; }
+        push @wrong, $path if $missing eq 't' || md5_hex($content) ne $digest;
+    }
+    return @wrong;
+}
+
+sub exchanged_files
+{
+    exchange('album1/1.jpg', 'album1/2.jpg');
+    right('two files exchanged');
+    exchange('album1/1.jpg', 'album2/1.jpg');
+    right('with one of another folder');
+    exchange('album1/3.jpg', 'album1/4.jpg');
+    exchange('album1/4.jpg', 'album2/5.jpg');
+    move('album1/3.jpg', 'album2/moved.jpg');
+    right('exchanged twice, then moved');
+    move('album1/3.jpg', 'album1/back.jpg') if -e "$root/album1/3.jpg";
+    move('album3/1.jpg', 'album3/there.jpg');
+    move('album3/there.jpg', 'album3/1.jpg');
+    right('there and back');
+    move('album3/1.jpg', 'album3/there.jpg');
+    move('album3/there.jpg', 'album3/1.jpg');
+    move('album3/1.jpg', 'album3/on.jpg');
+    right('there, back and on');
+    nothing_left('exchanged');
+}
+
+# Only one of the two is the library's.
+sub exchanged_with_a_stranger
+{
+    write_file("$root/album3/stranger.jpg", 'of nobody');
+    within(2, $case, 'SELECT count(*) FROM missing_photos.announced_files', 1, 'a stranger');
+    exchange('album3/2.jpg', 'album3/stranger.jpg');
+    right('exchanged with a stranger');
+    sleep 0.3;
+    exchange('album3/2.jpg', 'album3/stranger.jpg');
+    right('and back');
+    is($case->sql('SELECT path FROM missing_photos.announced_files'), "$case->{app}/album3/stranger.jpg",
+        'the stranger is a stranger still');
+}
+
+sub exchanged_folders
+{
+    exchange('album4', 'album5');
+    right('two folders exchanged');
+    exchange('album4', 'album6/3.jpg');
+    right('a folder and a file exchanged');
+    exchange('album4', 'album6/3.jpg');
+    right('and back');
+    nothing_left('folders exchanged');
+}
+
+# A library that holds two names for the same, where the disk does not.
+sub in_other_letters
+{
+    $case = new_case(2, map { "$_.jpg" } 1 .. 3);
+    $root = $case->{folder};
+    $case->sql(q(
+        CREATE COLLATION ignores_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        DROP INDEX IF EXISTS api_file_path;
+        ALTER TABLE api_file ALTER path TYPE text COLLATE ignores_case;
+        SELECT missing_photos.attach_library('librephotos')));
+    start_watching($case);
+    system('cp', "$root/1.jpg", "$root/1.JPG");
+    sleep 0.5;
+    move('1.JPG', 'z.jpg');
+    move('2.jpg', '2.JPG');
+    settled($case);
+    right('paths that ignore case');
+    is($case->sql("SELECT string_agg(path, ' ' ORDER BY path COLLATE \"C\") FROM api_file
+        WHERE path COLLATE \"C\" LIKE '/data2/%'"), '/data2/1.jpg /data2/2.JPG /data2/3.jpg',
+        'and the letters it has');
+    open(my $log, '<', $node->logfile) or die $!;
+    is(scalar(grep { /signal 11|terminated by signal/ } <$log>), 0, 'nothing crashed');
+    stop_watching($case);
+}
