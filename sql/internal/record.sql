@@ -119,6 +119,18 @@ $$;
 COMMENT ON FUNCTION missing_photos.record_doubts IS
 	'replaces what is known of files that could not be judged';
 
+CREATE FUNCTION missing_photos.forget_doubts(photos text[], files text[])
+RETURNS void
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM missing_photos.file_doubt AS doubt
+	 USING unnest(photos, files) AS seen (photo, file)
+	 WHERE doubt.photo = seen.photo AND doubt.file = seen.file AND doubt.state <> 'missing'
+$$;
+COMMENT ON FUNCTION missing_photos.forget_doubts IS
+	'forgets that files could not be judged: they were seen';
+
 CREATE FUNCTION missing_photos.record_root_doubts(
 	job_id uuid, owner text, app_paths text[], files bigint[], reasons text[], errnos integer[])
 RETURNS void

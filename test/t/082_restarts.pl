@@ -43,16 +43,12 @@ sub hanging
     return $id;
 }
 
-# Early builds of version 18 start no background worker again after a crash, not even the server's own.
-# There somebody has to ask; where the server's comes back, ours must by itself.
 sub crash
 {
     my ($pid) = @_;
-    my $own = q(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'logical replication launcher');
     $jobs->crash($pid);
-    return if wait_for(5, sub { $jobs->sql($own) });
-    note('the server started no background worker again');
-    $jobs->app('SELECT missing_photos.run_pending_jobs()');
+    workers_come_back(sub { $jobs->sql($_[0]) })
+        or $jobs->app('SELECT missing_photos.run_pending_jobs()');
 }
 
 sub without_preload

@@ -1,5 +1,5 @@
-# Renames that aren't plain ones: names exchanged in one go, with others in between; a library whose paths
-# ignore case. Each row has the path where its file is then, and a scan that relinks changes nothing.
+# Renames that aren't plain ones: names exchanged in one go, with others in between; names that the
+# database can't hold; a library whose paths ignore case. Each row has the path where its file is then, and a scan that relinks changes nothing.
 use strict;
 use warnings;
 use MissingPhotos::Privileged;
@@ -25,6 +25,8 @@ start_watching($case);
 exchanged_files();
 exchanged_with_a_stranger();
 exchanged_folders();
+in_another_encoding();
+replaced_by_a_folder();
 stop_watching($case);
 $case->forget;
 in_other_letters();
@@ -143,9 +145,42 @@ sub exchanged_folders
     nothing_left('folders exchanged');
 }
 
+# What has such a name is gone for the database, until it has another one.
+sub in_another_encoding
+{
+    my $missing = "SELECT count(*) FROM api_file WHERE missing";
+    move('album2/2.jpg', "album2/caf\xe9.jpg");
+    within(1, $case, $missing, 1, 'moved to a name in another encoding: missing');
+    move("album2/caf\xe9.jpg", 'album2/2.jpg');
+    within(1, $case, $missing, 0, 'and back');
+    move('album6', "alb\xe9");
+    within(3, $case, $missing, 5, 'a folder');
+    move("alb\xe9", 'album6');
+    within(3, $case, $missing, 0, 'and back');
+    right('and back');
+}
+
+# Something is there, and it is no file: a person is told, as long as it lasts.
+sub replaced_by_a_folder
+{
+    my $path = "$case->{app}/album3/5.jpg";
+    my $told = "SELECT string_agg(state || ': ' || reason, ' ') FROM missing_files WHERE path = '$path'";
+    unlink("$root/album3/5.jpg");
+    mkdir("$root/album3/5.jpg") or die $!;
+    within(2, $case, $told, 'invalid: not a regular file', 'a folder in the place of a file');
+    rmdir("$root/album3/5.jpg") or die $!;
+    write_file("$root/album3/5.jpg", $path);
+    within(2, $case, $told, '', 'told until there is a file again');
+}
+
 # A library that holds two names for the same, where the disk does not.
 sub in_other_letters
 {
+    if ($case->sql("SELECT count(*) FROM pg_collation WHERE collprovider = 'i'") == 0)
+    {
+        note('this server has no collation that ignores case');
+        return;
+    }
     $case = new_case(2, map { "$_.jpg" } 1 .. 3);
     $root = $case->{folder};
     $case->sql(q(

@@ -7,10 +7,14 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
+
 #include "check_files.h"
+#include "columns.h"
 #include "key_set.h"
 #include "learn.h"
 #include "settings.h"
+#include "sql_calls.h"
 #include "subtransaction.h"
 #include "watch_absent.h"
 #include "watch_apply.h"
@@ -71,6 +75,26 @@ is_first_of_photo(PathRow *const *rows, int i)
 	return true;
 }
 
+/* That they couldn't be judged before is over. */
+static void
+forget_doubts(PathRow *const *rows, int n)
+{
+	static const Oid types[2] = {TEXTOID, TEXTOID};
+	Columns    *seen = columns_make(CurrentMemoryContext, 2, types);
+	Arguments	a = {0};
+
+	for (int i = 0; i < n; i++)
+	{
+		columns_add_row(seen);
+		columns_set_cstring(seen, 0, rows[i]->photo);
+		columns_set_cstring(seen, 1, rows[i]->file);
+	}
+	argument_columns(&a, seen);
+	if (n > 0)
+		call_as_owner("SELECT missing_photos.forget_doubts($1, $2)", &a);
+	columns_free(seen);
+}
+
 /* What files that were written anew look like now. */
 static void
 note_identities(const Names *names, PathRow *const *rows, int n)
@@ -83,9 +107,9 @@ note_identities(const Names *names, PathRow *const *rows, int n)
 	columns_free(seen);
 }
 
-/* Photos held as missing whose files are there; nothing of them is flagged. */
+/* Photos held as missing whose files are there, or that have something else there; nothing is flagged. */
 static int64
-settle_back(PathRow **rows, int n)
+check_without_flagging(PathRow **rows, int n)
 {
 	const KeySet *none = key_set_make(CurrentMemoryContext);
 	int64		changes = 0;
@@ -143,9 +167,11 @@ typedef struct Sorted
 	PathRow   **there;
 	PathRow   **back;
 	PathRow   **gone;
+	PathRow   **odd;			/* no file, but there is something: a person should know */
 	int			n_there;
 	int			n_back;
 	int			n_gone;
+	int			n_odd;
 } Sorted;
 
 static void
@@ -155,6 +181,8 @@ sort_row(Sorted *sorted, PathRow *row, MpVerdict verdict, bool again)
 		sorted->back[sorted->n_back++] = row;
 	else if (verdict == MP_PRESENT)
 		sorted->there[sorted->n_there++] = row;
+	else if (verdict == MP_INVALID && !row->flagged)
+		sorted->odd[sorted->n_odd++] = row;
 	else if (verdict == MP_MISSING && !row->flagged && again)
 		sorted->gone[sorted->n_gone++] = row;
 	else if (verdict == MP_MISSING && !row->flagged)
@@ -176,6 +204,7 @@ look(Names *names, bool again)
 	sorted.there = palloc((names->n_rows + 1) * sizeof(PathRow *));
 	sorted.back = palloc((names->n_rows + 1) * sizeof(PathRow *));
 	sorted.gone = palloc((names->n_rows + 1) * sizeof(PathRow *));
+	sorted.odd = palloc((names->n_rows + 1) * sizeof(PathRow *));
 	for (int i = 0; i < names->n; i++)
 	{
 		if (names->verdicts[i] == MP_PRESENT)
@@ -191,8 +220,10 @@ look(Names *names, bool again)
 			sort_row(&sorted, row, names->verdicts[row->name], again);
 	}
 	note_identities(names, sorted.there, sorted.n_there);
-	changes = settle_back(sorted.back, sorted.n_back) + settle_gone(sorted.gone, sorted.n_gone) +
-		watch_new_files(names);
+	forget_doubts(sorted.there, sorted.n_there);
+	(void) check_without_flagging(sorted.odd, sorted.n_odd);
+	changes = check_without_flagging(sorted.back, sorted.n_back) +
+		settle_gone(sorted.gone, sorted.n_gone) + watch_new_files(names);
 	memset(names, 0, sizeof(*names));
 	return displaced + changes;
 }

@@ -165,6 +165,24 @@ app_path_of(const WatchRoot *root, MpStr path)
 	return psprintf("%s/%.*s", root->app_path, (int) path.length, path.length > 0 ? path.data : "");
 }
 
+static bool
+can_be_in_database(const char *path)
+{
+	return path == NULL || pg_verifymbstr(path, strlen(path), true);
+}
+
+/* A name in another encoding than the database's is none: what is moved to it is gone from its old one. */
+static void
+take_unspeakable(WatchRoot *root, WatchChanges *changes, WatchChange change)
+{
+	const char *speakable = can_be_in_database(change.path) ? change.path : change.to;
+
+	if (change.kind == MP_EVENT_MOVED && (change.flags & MP_EVENT_FOLDER))
+		root->scan_due = true;
+	else if (change.kind == MP_EVENT_MOVED && can_be_in_database(speakable))
+		watch_changes_add(changes, (WatchChange) {.kind = MP_EVENT_LOOK, .path = pstrdup(speakable)});
+}
+
 static void
 take_change(WatchRoot *root, WatchChanges *changes, WatchChange change, MpStr path, MpStr to)
 {
@@ -173,10 +191,10 @@ take_change(WatchRoot *root, WatchChanges *changes, WatchChange change, MpStr pa
 	root->last_event = GetCurrentTimestamp();
 	root->events++;
 	root->news = true;
-	/* Names in another encoding than the database's can't be in it. */
-	if (pg_verifymbstr(change.path, strlen(change.path), true) &&
-		(change.to == NULL || pg_verifymbstr(change.to, strlen(change.to), true)))
+	if (can_be_in_database(change.path) && can_be_in_database(change.to))
 		watch_changes_add(changes, change);
+	else
+		take_unspeakable(root, changes, change);
 }
 
 /* false: the watch has ended. */

@@ -5,11 +5,13 @@ use warnings;
 use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More ();
 use Time::HiRes qw(sleep time);
 use Exporter 'import';
 
 our @EXPORT = qw(
-    start_server create_library make_file children_of probe_of is_alive wait_for milliseconds);
+    start_server create_library make_file children_of probe_of is_alive wait_for milliseconds
+    workers_come_back);
 
 # A server with the given lines of configuration; unlike Cluster.pm's it restarts after a crash.
 sub start_server
@@ -92,6 +94,17 @@ sub wait_for
         return 0 if time > $end;
         sleep 0.02;
     }
+}
+
+# Early builds of version 18 start no background worker again after a crash, not even the server's own.
+# There somebody has to ask; where the server's comes back, ours must by itself.
+sub workers_come_back
+{
+    my ($sql) = @_;
+    my $own = q(SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'logical replication launcher');
+    return 1 if wait_for(5, sub { eval { $sql->($own) } });
+    Test::More::note('the server started no background worker again');
+    return 0;
 }
 
 sub milliseconds { return int(1000 * $_[0] + 0.5); }
