@@ -1,12 +1,14 @@
 -- What the C code asks about a deletion, as the extension's owner. The planner thinks of these
 -- queries over the catalog that they are long and worth compiling, which takes a thousand times
--- as long as running them.
+-- as long as running them; and asked for each of many tables, they are planned as often unless told
+-- not to be.
 
 CREATE FUNCTION missing_photos.deletion_steps(part text)
 RETURNS SETOF missing_photos.deletion_step
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 	-- part: "photo", "file", or the name of a rule whose rows go when nothing is left in them.
 	WITH attached AS MATERIALIZED (

@@ -1,39 +1,60 @@
 -- A preset's rules in a deletion's plan: what is derived from rows that go, and what is left in their
 -- place (see sql/library/deletion_librephotos.sql).
 
--- Done once for a plan: many steps ask for the rules, and for the names to fill in.
+-- Done once for a plan: many steps ask for the rules, and for the names to fill in. Versions of an
+-- application are told apart by the columns they have. "touched" gathers, for each "table.column", the
+-- rules that look at it.
 CREATE FUNCTION missing_photos.mapping_at_hand(mapping jsonb)
 RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT mapping
-	       || jsonb_build_object('names', missing_photos.contract_names(mapping))
-	       || jsonb_build_object('deletion', (mapping -> 'deletion')
-	              || COALESCE((SELECT jsonb_object_agg(kind.name, COALESCE(
-	                      (SELECT jsonb_agg(rule.value ORDER BY rule.ordinality)
-	                         FROM jsonb_array_elements(mapping -> 'deletion' -> kind.name)
-	                              WITH ORDINALITY AS rule
-	                        WHERE missing_photos.rule_applies(rule.value, mapping)), '[]'))
-	                 FROM (VALUES ('rules'), ('traces'), ('instead')) AS kind (name)), '{}'))
+DECLARE
+	deletion jsonb := COALESCE(mapping -> 'deletion', '{}');
+	have text[];
+BEGIN
+	SELECT COALESCE(array_agg(wanted.name), '{}') INTO have
+	  FROM (SELECT DISTINCT jsonb_array_elements_text(
+	                   COALESCE(rule -> 'needs', '[]') || COALESCE(rule -> 'unless', '[]'))
+	          FROM jsonb_path_query(deletion, '$.*[*] ? (exists(@.needs) || exists(@.unless))')
+	               AS rule) AS wanted (name)
+	 WHERE missing_photos.has_column(mapping ->> 'schema', wanted.name);
+	SELECT deletion || COALESCE(jsonb_object_agg(kind.name, kind.rules), '{}') INTO deletion
+	  FROM (SELECT kind.name, COALESCE(jsonb_agg(rule.value ORDER BY rule.ordinality), '[]') AS rules
+	          FROM (VALUES ('rules'), ('traces'), ('instead')) AS kind (name)
+	          LEFT JOIN LATERAL jsonb_array_elements(deletion -> kind.name) WITH ORDINALITY AS rule
+	            ON ARRAY(SELECT jsonb_array_elements_text(rule.value -> 'needs')) <@ have
+	           AND NOT ARRAY(SELECT jsonb_array_elements_text(rule.value -> 'unless')) && have
+	         GROUP BY kind.name) AS kind;
+	RETURN mapping || jsonb_build_object('names', missing_photos.table_names(mapping),
+		'deletion', deletion || jsonb_build_object('touched', (
+			SELECT COALESCE(jsonb_object_agg(t.place, t.rules), '{}')
+			  FROM (SELECT touched.place, jsonb_agg(rule.value -> 'name' ORDER BY rule.ordinality) AS rules
+			          FROM jsonb_array_elements(deletion -> 'rules') WITH ORDINALITY AS rule
+			         CROSS JOIN LATERAL jsonb_array_elements_text(rule.value -> 'touched') AS touched (place)
+			         GROUP BY touched.place) AS t)));
+END
 $$;
 COMMENT ON FUNCTION missing_photos.mapping_at_hand IS
 	'the mapping with the deletion''s rules and traces that are for the layout at hand, and the names that fill its templates';
 
--- Which of a table's columns tell whose counters, covers or albums need another look.
+-- Which of a table's columns tell whose counters, covers or albums need another look. In PL/pgSQL, as
+-- all that a plan asks for each of its tables: its queries are planned once.
 CREATE FUNCTION missing_photos.touched_by(
 	relation oid, columns name[], mapping jsonb, OUT rules text[], OUT places integer[])
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT array_agg(rule.value ->> 'name'), array_agg(array_position(columns, c.column) - 1)
+BEGIN
+	SELECT array_agg(rule.name), array_agg(c.place::integer - 1) INTO rules, places
 	  FROM pg_class AS class
 	  JOIN pg_namespace AS space
 	    ON space.oid = class.relnamespace AND space.nspname = mapping ->> 'schema'
-	 CROSS JOIN LATERAL unnest(columns) AS c ("column")
-	 CROSS JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,rules}') AS rule
-	 WHERE class.oid = touched_by.relation
-	   AND rule.value -> 'touched' ? (class.relname || '.' || c.column)
+	 CROSS JOIN LATERAL unnest(columns) WITH ORDINALITY AS c ("column", place)
+	 CROSS JOIN LATERAL jsonb_array_elements_text(
+	           mapping #> ARRAY['deletion', 'touched', class.relname || '.' || c.column]) AS rule (name)
+	 WHERE class.oid = touched_by.relation;
+END
 $$;
 COMMENT ON FUNCTION missing_photos.touched_by IS
 	'which rules of the preset look at rows that a deletion took from a table';
@@ -41,40 +62,31 @@ COMMENT ON FUNCTION missing_photos.touched_by IS
 -- The same for the preview: columns to count by, and what it says of them.
 CREATE FUNCTION missing_photos.preview_touched(
 	relation oid, action text, mapping jsonb, OUT columns name[], OUT labels text[])
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT COALESCE(array_agg(stored.columns[touch.place + 1] ORDER BY touch.n), '{}'),
-	       COALESCE(array_agg(format(E'%I.%I\n%s', mapping ->> 'schema',
-	                    COALESCE(rule.value ->> 'into', rule.value ->> 'table'),
-	                    CASE WHEN rule.value ? 'into' THEN 'insert'
-	                         WHEN rule.value ? 'column' THEN 'set ' || (rule.value ->> 'column')
-	                         ELSE 'delete if empty' END) ORDER BY touch.n), '{}')
-	  FROM (SELECT missing_photos.stored_columns(preview_touched.relation) AS columns) AS stored
-	 CROSS JOIN LATERAL missing_photos.touched_by(preview_touched.relation, stored.columns, mapping) AS t
-	 CROSS JOIN LATERAL unnest(t.rules, t.places) WITH ORDINALITY AS touch (rule, place, n)
-	  JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,rules}') AS rule
-	    ON rule.value ->> 'name' = touch.rule
-	 WHERE preview_touched.action = 'delete'
+DECLARE
+	stored name[] := missing_photos.stored_columns(preview_touched.relation);
+BEGIN
+	columns := '{}';
+	labels := '{}';
+	IF action = 'delete' THEN
+		SELECT COALESCE(array_agg(stored[touch.place + 1] ORDER BY touch.n), '{}'),
+		       COALESCE(array_agg(format(E'%I.%I\n%s', mapping ->> 'schema',
+		                    COALESCE(rule.value ->> 'into', rule.value ->> 'table'),
+		                    CASE WHEN rule.value ? 'into' THEN 'insert'
+		                         WHEN rule.value ? 'column' THEN 'set ' || (rule.value ->> 'column')
+		                         ELSE 'delete if empty' END) ORDER BY touch.n), '{}')
+		  INTO columns, labels
+		  FROM missing_photos.touched_by(preview_touched.relation, stored, mapping) AS t
+		 CROSS JOIN LATERAL unnest(t.rules, t.places) WITH ORDINALITY AS touch (rule, place, n)
+		  JOIN LATERAL jsonb_array_elements(mapping #> '{deletion,rules}') AS rule
+		    ON rule.value ->> 'name' = touch.rule;
+	END IF;
+END
 $$;
 COMMENT ON FUNCTION missing_photos.preview_touched IS
 	'what the preset''s rules would look at when rows of a table go';
-
-CREATE FUNCTION missing_photos.rule_applies(rule jsonb, mapping jsonb)
-RETURNS boolean
-LANGUAGE sql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-	-- Versions of an application are told apart by the columns they have.
-	SELECT NOT EXISTS (
-		SELECT FROM jsonb_array_elements_text(rule -> 'needs') AS wanted (name)
-		 WHERE NOT missing_photos.has_column(mapping ->> 'schema', wanted.name))
-	   AND NOT EXISTS (
-		SELECT FROM jsonb_array_elements_text(rule -> 'unless') AS unwanted (name)
-		 WHERE missing_photos.has_column(mapping ->> 'schema', unwanted.name))
-$$;
-COMMENT ON FUNCTION missing_photos.rule_applies IS
-	'whether a preset''s rule is for the layout at hand';
 
 CREATE FUNCTION missing_photos.has_column(schema_name text, table_and_column text)
 RETURNS boolean

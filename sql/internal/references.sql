@@ -113,11 +113,14 @@ RETURNS TABLE (
 	con oid, child oid, partitions oid[], parent_columns name[], child_columns name[],
 	parent_types text[], operators text[], nullable name[], rule "char", set_columns name[],
 	match_full boolean)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
 	-- A foreign key of a partition's own holds for that partition alone. What a partitioned table's
 	-- foreign key made for its partitions (conparentid) is the same key again.
+	RETURN QUERY
 	WITH con AS MATERIALIZED (
 		SELECT k.*
 		  FROM pg_constraint AS k
@@ -166,7 +169,8 @@ AS $$
 		  JOIN pg_operator AS operator ON operator.oid = pair.operator
 		  JOIN pg_namespace AS space ON space.oid = operator.oprnamespace
 	  ) AS part
-	 ORDER BY 2, con.conname COLLATE "C", holder.relation
+	 ORDER BY 2, con.conname COLLATE "C", holder.relation;
+END
 $$;
 COMMENT ON FUNCTION missing_photos.references_to IS
 	'the foreign keys that reference a table or its partitions, with what they say of deleting';

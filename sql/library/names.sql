@@ -1,5 +1,26 @@
 -- The names generators use, from a bound mapping.
 
+-- Operators, tables and their columns, which is all that the rules of a deletion name.
+CREATE FUNCTION missing_photos.table_names(mapping jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object(
+	           '=', 'OPERATOR(pg_catalog.=)', '<>', 'OPERATOR(pg_catalog.<>)',
+	           '>', 'OPERATOR(pg_catalog.>)', '<', 'OPERATOR(pg_catalog.<)')
+	       || COALESCE((SELECT jsonb_object_agg(part.key,
+	                               format('%I.%I', mapping ->> 'schema', part.value ->> 'name'))
+	                      FROM jsonb_each(mapping -> 'tables') AS part), '{}')
+	       || (SELECT jsonb_object_agg(part.key || '.' || used.key, quote_ident(used.value))
+	                  || jsonb_object_agg(part.key || '.' || used.key || ':type',
+	                                      part.value -> 'types' ->> used.key)
+	             FROM jsonb_each(mapping -> 'tables') AS part
+	            CROSS JOIN jsonb_each_text(part.value -> 'columns') AS used)
+$$;
+COMMENT ON FUNCTION missing_photos.table_names IS
+	'what placeholders for operators, tables and columns stand for';
+
 CREATE FUNCTION missing_photos.contract_names(mapping jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE
@@ -8,21 +29,8 @@ AS $$
 DECLARE
 	names jsonb;
 BEGIN
-	names := jsonb_build_object(
-		'=', 'OPERATOR(pg_catalog.=)', '<>', 'OPERATOR(pg_catalog.<>)',
-		'>', 'OPERATOR(pg_catalog.>)', '<', 'OPERATOR(pg_catalog.<)',
-		'shape', mapping -> 'shape', 'derived', mapping -> 'derived', 'text', 'pg_catalog.text');
-	SELECT names || COALESCE(jsonb_object_agg(part.key,
-	           format('%I.%I', mapping ->> 'schema', part.value ->> 'name')), '{}')
-	  INTO names
-	  FROM jsonb_each(mapping -> 'tables') AS part;
-	SELECT names || jsonb_object_agg(part.key || '.' || used.key, quote_ident(used.value))
-	             || jsonb_object_agg(part.key || '.' || used.key || ':type',
-	                                 part.value -> 'types' ->> used.key)
-	  INTO names
-	  FROM jsonb_each(mapping -> 'tables') AS part
-	 CROSS JOIN jsonb_each_text(part.value -> 'columns') AS used;
-	names := names || jsonb_build_object(
+	names := missing_photos.table_names(mapping) || jsonb_build_object(
+		'shape', mapping -> 'shape', 'derived', mapping -> 'derived', 'text', 'pg_catalog.text',
 		'job_scan', quote_nullable(mapping #>> '{job_types,scan}'),
 		'job_delete', quote_nullable(mapping #>> '{job_types,delete}'),
 		'job_import', quote_nullable(mapping #>> '{job_types,import}'),

@@ -1,7 +1,7 @@
 #!/bin/bash
 # delete.sh: how long a deletion takes, beside the same without anything kept, and beside an ORM.
 #
-#     test/bench/delete.sh DIR [large|small]...      DIR: where the throwaway server goes
+#     test/bench/delete.sh DIR [large|wide|small]...      DIR: where the throwaway server goes
 #
 # large: 97,575 photos of which 14,014 are missing, as LibrePhotos holds them (one day, five things, one
 # place, 0.2 albums and 1.5 faces per photo), on a copy of the database for each run: the bare set-based
@@ -10,33 +10,62 @@
 # and brings counters in line, and against its database's side alone. Goal: at most 1.5 times the
 # bare ones.
 #
-# small: 20,000 photos of which 2,000 are missing, eleven things per photo: ours, and Django's ORM as
-# LibrePhotos uses it (django_delete.py): 500 photos at a time as its newest code does, and photo by
-# photo as in October 2024, on LOOP_PHOTOS (20) of them, all in proportion. Commits wait for the disk
-# here. Goals: 8 and 500 times faster.
+# wide: the same with all columns and indexes of the application's, as large as its own (embeddings,
+# captions, addresses: librephotos_wide.sql).
 #
-# Medians of RUNS (5); what is compared takes turns. LAYOUTS: which of them.
+# small: 20,000 wide photos of which 2,000 are missing, 10.75 of 215 things per photo, 14,000 faces: ours
+# beside what LibrePhotos does (django_delete.py): its newest code, an experimental one of it without an
+# ORM, and that of October 2024 photo by photo, on LOOP_PHOTOS (40) of them, all in proportion. Commits
+# wait for the disk here. Goals: 8 times faster than the newest, 500 times than photo by photo.
+#
+# All clients come by TCP with a password, as between LibrePhotos's containers. Medians of RUNS (5); what
+# is compared takes turns. LAYOUTS: which of them. Libraries made once are used again as long as DIR is
+# kept; MAKE_ONLY=1 makes them and ends. ADDRESS: where the server listens (127.0.0.1).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 server=$1
 shift
 RUNS=${RUNS:-5}
-LOOP_PHOTOS=${LOOP_PHOTOS:-20}
+LOOP_PHOTOS=${LOOP_PHOTOS:-40}
+ADDRESS=${ADDRESS:-127.0.0.1}
 PYTHON=${PYTHON:-/usr/bin/python3}		# Django comes as Debian's packages
 trap 'test/tools/server stop "$server" immediate 2>/dev/null || true' EXIT
 
-psql() { test/tools/server psql "$server" -Atq -v ON_ERROR_STOP=1 "$@"; }
+client() { test/tools/server run "$server" env PGHOST="$ADDRESS" PGUSER=docker PGPASSWORD=docker "$@"; }
+psql() { client psql -X -Atq -v ON_ERROR_STOP=1 "$@"; }
 
-make_library() {    # NAME LAYOUT PHOTOS MISSING THINGS
-    PGDATABASE=postgres psql -c "CREATE DATABASE $1"
-    PGDATABASE=$1 psql -o /dev/null -f "test/fixtures/$2.sql" -f test/fixtures/put.sql \
-        -f test/fixtures/fill_for_deletion.sql -c "SELECT fixture.fill_for_deletion($3, $4, $5)" \
-        -c 'CREATE EXTENSION missing_photos' -c "SELECT missing_photos.attach_library('librephotos')" \
+start_server() {
+    if [ ! -d "$server/data" ]; then
+        test/tools/server start "$server" shared_buffers=512MB max_wal_size=4GB listen_addresses="$ADDRESS"
+        test/tools/server psql "$server" -q -c "CREATE ROLE docker SUPERUSER LOGIN PASSWORD 'docker'"
+        echo "host all docker $ADDRESS/32 scram-sha-256" >"$server/data/pg_hba.conf.new"
+        cat "$server/data/pg_hba.conf" >>"$server/data/pg_hba.conf.new"
+        cat "$server/data/pg_hba.conf.new" >"$server/data/pg_hba.conf"
+        test/tools/server psql "$server" -q -o /dev/null -c 'SELECT pg_reload_conf()'
+    else
+        test/tools/server start "$server"
+    fi
+    mkdir -p "$server/disk" && chmod 755 "$server/disk"
+}
+
+make_library() {    # NAME LAYOUT wide|narrow PHOTOS MISSING [HOW MANY OF WHAT]
+    local widen=() widened=()
+    if PGDATABASE=$1 psql -o /dev/null -c 'SELECT 1 / (count(*) > 0)::int FROM missing_photos.roots' 2>/dev/null; then return; fi
+    if [ "$3" = wide ]; then
+        widen=(-f test/bench/librephotos_wide.sql -c 'SELECT fixture.widen()')
+        widened=(-c 'SELECT fixture.stop_filling_in()')
+    fi
+    PGDATABASE=postgres psql -c "DROP DATABASE IF EXISTS $1" -c "CREATE DATABASE $1" 2>/dev/null
+    PGDATABASE=$1 psql -o /dev/null -f "test/fixtures/$2.sql" -f test/fixtures/put.sql "${widen[@]}" \
+        -f test/fixtures/fill_for_deletion.sql -c "SELECT fixture.fill_for_deletion($4, $5${6:+, $6})" \
+        "${widened[@]}" -c 'CREATE EXTENSION missing_photos' \
+        -c "SELECT missing_photos.attach_library('librephotos')" \
         -c "SELECT missing_photos.add_root('/data', '$server/disk')" -c 'VACUUM ANALYZE' 2>/dev/null
 }
 
 fresh_copy() {
-    PGDATABASE=postgres psql -c 'DROP DATABASE IF EXISTS run' -c "CREATE DATABASE run TEMPLATE $1" 2>/dev/null
+    PGDATABASE=postgres psql -c 'DROP DATABASE IF EXISTS run' -c "CREATE DATABASE run TEMPLATE $1" \
+        2>/dev/null
     PGDATABASE=run psql -o /dev/null -c "CREATE FUNCTION delete_part(uuid, text, text[], text[], boolean) RETURNS text
         LANGUAGE c AS '\$libdir/missing_photos', 'missing_photos_delete_unasked'" -c CHECKPOINT
 }
@@ -109,54 +138,75 @@ in_one() { echo 'BEGIN;'; cat; echo 'COMMIT;'; }
 median() { cut -d ' ' -f "${1:-1}" | sort -n | sed -n "$(((RUNS + 1) / 2))p"; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
-orm() {    # ARGUMENT...: milliseconds for all that is missing
-    local took n statements
-    fresh_copy small
-    read -r took n statements < <(PGDATABASE=run test/tools/server run "$server" env PGDATABASE=run \
-        "$PYTHON" test/bench/django_delete.py "$@")
-    echo "$took $n $statements" >>"$server/orm"
-    awk -v t="$took" -v n="$n" 'BEGIN { printf "%.1f\n", t * 2000 / n }'
+# Runs one of LibrePhotos's ways. What was done for some photos only stands for as many of all.
+orm() {    # LIBRARY ARGUMENT...: milliseconds for all that is missing
+    local library=$1 once statements each each_statements n
+    shift
+    fresh_copy "$library"
+    read -r once statements each each_statements n < <(
+        client env PGDATABASE=run "$PYTHON" test/bench/django_delete.py "$@")
+    awk -v s="$statements" -v e="$each_statements" -v n="$n" -v what="$1" \
+        'BEGIN { printf "    %s: %d statements\n", what, s + (n > 1 ? e * 2000 / n : 0) }' >>"$server/statements"
+    awk -v o="$once" -v e="$each" -v n="$n" 'BEGIN { printf "%.1f\n", o + (n > 1 ? e * 2000 / n : 0) }'
 }
 
-large() {    # LAYOUT KEY KEYTYPE
-    local bare choosing whole ours
-    make_library large "$1" 97575 14014 5
+large() {    # LAYOUT KEY KEYTYPE [wide]
+    local bare choosing whole ours library=${4:-large}_$1
+    make_library "$library" "$1" "${4:-narrow}" 97575 14014
+    if [ -n "${MAKE_ONLY:-}" ]; then return; fi
     : >"$server/bare"; : >"$server/whole"; : >"$server/ours"
     for _ in $(seq "$RUNS"); do
-        { bare_sql "$2" 'SELECT photo FROM gone'; echo "$files_sql"; } | in_one | time_on_copy large "$3" >>"$server/bare"
-        echo "$whole_sql" | time_on_copy large "$3" >>"$server/whole"
-        echo "$ours_sql" | time_on_copy large "$3" >>"$server/ours"
+        { bare_sql "$2" 'SELECT photo FROM gone'; echo "$files_sql"; } | in_one |
+            time_on_copy "$library" "$3" >>"$server/bare"
+        echo "$whole_sql" | time_on_copy "$library" "$3" >>"$server/whole"
+        echo "$ours_sql" | time_on_copy "$library" "$3" >>"$server/ours"
     done
     bare=$(median <"$server/bare") choosing=$(median 2 <"$server/bare")
     whole=$(median <"$server/whole") ours=$(median <"$server/ours")
-    printf '%s, goal 1.5:\n    bare deletes %s ms; the database side of ours %s ms, %s times\n' "$1" \
-        "$bare" "$ours" "$(ratio "$ours" "$bare")"
+    printf '%s%s, goal 1.5:\n    bare deletes %s ms; the database side of ours %s ms, %s times\n' "$1" \
+        "${4:+, wide}" "$bare" "$ours" "$(ratio "$ours" "$bare")"
     printf '    with finding out what to delete %s ms; all of ours %s ms, %s times (%s times the bare deletes)\n' \
         "$choosing" "$whole" "$(ratio "$whole" "$choosing")" "$(ratio "$whole" "$bare")"
-    PGDATABASE=postgres psql -c 'DROP DATABASE large'
+}
+
+wide() { large "$@" wide; }
+
+# Which of its ways belong to a layout, and how much faster than them we want to be.
+ways_of() {
+    case $1 in
+        librephotos_2024_10) echo "loop:500" ;;
+        librephotos_2026) echo "batched:8 direct:8" ;;
+    esac
 }
 
 small() {    # LAYOUT KEY KEYTYPE
-    local ours batched loop
-    make_library small "$1" 20000 2000 11
+    local ours bare way took library=small_$1
+    make_library "$library" "$1" wide 20000 2000 '10.75, 215, 0.7'
+    if [ -n "${MAKE_ONLY:-}" ]; then return; fi
     PGDATABASE=postgres psql -o /dev/null -c 'ALTER SYSTEM SET fsync = on' -c 'SELECT pg_reload_conf()'
-    : >"$server/ours"; : >"$server/batched"; : >"$server/loop"; : >"$server/orm"
+    rm -f "$server"/way_*
+    : >"$server/ours"; : >"$server/bare"; : >"$server/statements"
     for _ in $(seq "$RUNS"); do
-        echo "$whole_sql" | time_on_copy small "$3" >>"$server/ours"
-        orm batched >>"$server/batched"
-        orm loop "$LOOP_PHOTOS" >>"$server/loop"
+        echo "$whole_sql" | time_on_copy "$library" "$3" >>"$server/ours"
+        { bare_sql "$2" 'SELECT photo FROM gone'; echo "$files_sql"; } | in_one |
+            time_on_copy "$library" "$3" >>"$server/bare"
+        for way in $(ways_of "$1"); do
+            orm "$library" "${way%:*}" "$LOOP_PHOTOS" >>"$server/way_${way%:*}"
+        done
     done
     PGDATABASE=postgres psql -o /dev/null -c 'ALTER SYSTEM RESET fsync' -c 'SELECT pg_reload_conf()'
-    ours=$(median <"$server/ours") batched=$(median <"$server/batched") loop=$(median <"$server/loop")
-    printf '%-20s ours %8s ms, batched %8s ms, %s times (goal 8), photo by photo %10s ms, %s times (goal 500)\n' \
-        "$1" "$ours" "$batched" "$(ratio "$batched" "$ours")" "$loop" "$(ratio "$loop" "$ours")"
-    awk '{ printf "    %d photos in %d statements\n", $2, $3 }' "$server/orm" | sort -u
-    PGDATABASE=postgres psql -c 'DROP DATABASE small'
+    ours=$(median <"$server/ours") bare=$(median <"$server/bare")
+    printf '%s: ours %s ms; bare deletes, told what to delete, %s ms\n' "$1" "$ours" "$bare"
+    for way in $(ways_of "$1"); do
+        took=$(median <"$server/way_${way%:*}")
+        printf '    %-8s %10s ms, %s times ours (goal %s), %s times the bare deletes\n' "${way%:*}" "$took" \
+            "$(ratio "$took" "$ours")" "${way#*:}" "$(ratio "$took" "$bare")"
+    done
+    sort -u "$server/statements"
 }
 
-test/tools/server start "$server" shared_buffers=512MB max_wal_size=4GB
-mkdir -p "$server/disk" && chmod 755 "$server/disk"
-for part in "${@:-large small}"; do
+start_server
+for part in "${@:-large wide small}"; do
     for layout in ${LAYOUTS:-librephotos_2024_10 librephotos_2026}; do
         for which in $part; do
             case $layout in

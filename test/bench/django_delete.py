@@ -1,148 +1,295 @@
-"""Deletes missing photos of owner 1 with Django's ORM: prints milliseconds, photos and statements.
+"""Deletes missing photos of owner 1 as LibrePhotos does, with Django's ORM.
 
-    django_delete.py batched           500 photos at a time, each thing's count and covers once
-    django_delete.py loop PHOTOS       photo by photo, only so many of them
+    django_delete.py batched           as its newest code: 200 photos at a time, albums once at the end
+    django_delete.py direct            as its experimental backend, which does the same without an ORM
+    django_delete.py loop PHOTOS       as in October 2024: photo by photo, only so many of them
 
-The models are made from the database's own tables, with what Django does on delete; the rest is what
-LibrePhotos is known to do: batched as its newest code, loop as that of October 2024.
+Prints milliseconds and statements: of what is done once, of what is done for each photo, and for how
+many photos that was. The models are made from the database's own tables; what its signals do on top
+(counts, covers, crops of faces, the cache) is done here, too, in our words. What isn't known of it is
+left out, in its favour.
 """
+import os
 import sys
 import time
 
-import django_setup  # noqa: F401 -- models need the settings
-from django.db import connection, models
-from django.db.models import Count, Q
+import django_setup  # noqa: F401 -- before any model
 
-CHUNK = 500
+from django.core.cache import cache
+from django.db import connection, models, transaction
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.utils import timezone
+
+OWNER = 1
+CHUNK = 200
+COVERS = 4
 SET_NULL = {"cover_photo_id", "cover_face_id", "main_file_id", "primary_photo_id", "kept_photo_id",
-            "person_id", "cluster_id"}
+            "person_id", "cluster_id", "classification_person_id", "cluster_person_id"}
+TYPES = {"integer": models.IntegerField, "bigint": models.BigIntegerField, "uuid": models.UUIDField,
+         "boolean": models.BooleanField, "timestamp with time zone": models.DateTimeField,
+         "date": models.DateField, "double precision": models.FloatField, "jsonb": models.JSONField}
 
 
 def columns():
-    """Of each table: column, type, whether it may be null, the table it references, key or not."""
+    """Of each table its columns: name, type, whether it may be null, the table it references, key or not."""
     with connection.cursor() as cursor:
         cursor.execute("""
-            SELECT c.relname, a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull,
-                   (SELECT r.relname FROM pg_constraint AS k JOIN pg_class AS r ON r.oid = k.confrelid
+            SELECT substr(c.relname, 5), a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull,
+                   (SELECT substr(r.relname, 5) FROM pg_constraint AS k JOIN pg_class AS r ON r.oid = k.confrelid
                      WHERE k.contype = 'f' AND k.conrelid = c.oid AND k.conkey = ARRAY[a.attnum]),
                    EXISTS (SELECT FROM pg_constraint AS k WHERE k.contype = 'p' AND k.conrelid = c.oid
                               AND k.conkey = ARRAY[a.attnum])
               FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
              WHERE c.relkind = 'r' AND c.relname LIKE 'api\\_%' AND NOT a.attisdropped
              ORDER BY c.relname, a.attnum""")
-        return cursor.fetchall()
+        tables = {}
+        for table, *column in cursor.fetchall():
+            tables.setdefault(table, []).append(column)
+        return tables
 
 
 def field_of(name, kind, nullable, target, key):
-    if target is not None and target not in ("api_user",):
+    if target is not None:
         rule = models.SET_NULL if name in SET_NULL and nullable else models.CASCADE
         return name[:-3], models.ForeignKey("api." + target, rule, null=nullable, db_column=name,
-                                            primary_key=key, related_name="+", db_constraint=False)
-    types = {"integer": models.IntegerField, "bigint": models.BigIntegerField, "uuid": models.UUIDField,
-             "boolean": models.BooleanField, "timestamp with time zone": models.DateTimeField,
-             "date": models.DateField, "double precision": models.FloatField, "jsonb": models.JSONField}
+                                            primary_key=key, related_name="+")
     if key and kind == "integer":
         return name, models.AutoField(primary_key=True)
-    return name, types.get(kind, models.TextField)(null=nullable, primary_key=key)
+    return name, TYPES.get(kind, models.TextField)(null=nullable, primary_key=key)
+
+
+def is_link(table, tables):
+    """Whether a table holds nothing but pairs: then it is a field of the table that it is named after."""
+    return any(table.startswith(other + "_") for other in tables) and \
+        [column[3] is None for column in tables[table]] == [True, False, False]
 
 
 def make_models():
-    fields = {}
-    for table, *column in columns():
-        name, field = field_of(*column)
-        fields.setdefault(table, {})[name] = field
+    tables = columns()
+    fields = {table: dict(field_of(*column) for column in of)
+              for table, of in tables.items() if not is_link(table, tables)}
+    for table in tables:
+        if is_link(table, tables):
+            owner = max((name for name in fields if table.startswith(name + "_")), key=len)
+            target = next((column[3] for column in tables[table][1:] if column[3] != owner), owner)
+            fields[owner][table[len(owner) + 1:]] = models.ManyToManyField(
+                "api." + target, db_table="api_" + table, related_name="+", symmetrical=False)
     return {table: type(table, (models.Model,), dict(
         of, __module__="__main__",
-        Meta=type("Meta", (), {"app_label": "api", "managed": False, "db_table": table})))
+        Meta=type("Meta", (), {"app_label": "api", "managed": False, "db_table": "api_" + table})))
         for table, of in fields.items()}
 
 
 MODELS = make_models()
-Photo, File, Face = MODELS["api_photo"], MODELS["api_file"], MODELS["api_face"]
-Thing, InThing = MODELS["api_albumthing"], MODELS["api_albumthing_photos"]
-Cover = MODELS["api_albumthing_cover_photos"]
-Job = MODELS["api_longrunningjob"]
-VISIBLE = Q(photo__hidden=False)
+Photo, File, Face, Thing = MODELS["photo"], MODELS["file"], MODELS["face"], MODELS["albumthing"]
+Tag = MODELS.get("tag")
+Job = MODELS["longrunningjob"]
+COUNTED = {"hidden": False} if Tag is None else {"hidden": False, "in_trashcan": False, "removed": False}
+
+
+def keep_loaded(cls, db, names, values):
+    """A photo remembers what it was loaded with, to see what changed when it is saved."""
+    photo = super(Photo, cls).from_db(db, names, values)
+    photo.loaded = dict(zip(names, values))
+    return photo
+
+
+def changed(**_):
+    cache.set("changed", timezone.now())
+
+
+def remove_crop(instance, **_):
+    if instance.image and os.path.isfile(os.path.join("/protected_media", instance.image)):
+        os.remove(os.path.join("/protected_media", instance.image))
+
+
+def recount(instance, action, **_):
+    if action in ("post_add", "post_remove"):
+        count(instance)
+
+
+def count(thing):
+    thing.photo_count = thing.photos.filter(**COUNTED).count()
+    thing.save(update_fields=["photo_count"])
+    have = thing.cover_photos.count()
+    if have < COVERS:
+        more = thing.photos.filter(**COUNTED)
+        if Tag is not None:
+            more = more.exclude(pk__in=thing.cover_photos.values_list("pk", flat=True))
+        thing.cover_photos.add(*more[:COVERS - have])
+
+
+def connect_signals():
+    Photo.from_db = classmethod(keep_loaded)
+    for name in ("photo", "person", "face", "albumdate", "albumauto", "albumuser", "albumplace", "albumthing"):
+        post_save.connect(changed, sender=MODELS[name])
+        post_delete.connect(changed, sender=MODELS[name])
+    post_delete.connect(remove_crop, sender=Face)
+    m2m_changed.connect(recount, sender=Thing.photos.through)
 
 
 def missing():
-    linked = MODELS["api_photo_files"].objects.filter(photo=models.OuterRef("pk"))
-    return Photo.objects.filter(~models.Exists(linked), owner_id=1).order_by("pk")
+    return Photo.objects.filter(Q(owner=OWNER) & (Q(files=None) | Q(main_file=None)))
 
 
 def delete_files():
-    """The owner is the hash's tail."""
-    for start in iter(lambda: list(File.objects.filter(missing=True, hash__regex="^.{32}1$")
-                                   .values_list("pk", flat=True)[:CHUNK]), []):
-        File.objects.filter(pk__in=start).delete()
+    """Whose a file is, its hash's end says."""
+    File.objects.filter(Q(hash__endswith=str(OWNER)) & Q(missing=True)).delete()
 
 
-def batched():
+def progress(job, done, target):
+    job.progress_current, job.progress_target = done, target
+    job.save(update_fields=["progress_current", "progress_target"])
+
+
+def write_tombstones(photos):
+    """For the owner and whom a photo was shared with."""
+    log = MODELS["deletionlog"]
+    viewers = list(photos.values_list("pk", "owner")) + list(
+        Photo.shared_to.through.objects.filter(photo__in=photos).values_list("photo", "user"))
+    log.objects.bulk_create(log(entity="photo", entity_id=str(photo), owner_id=viewer,
+                                deleted_at=timezone.now()) for photo, viewer in viewers)
+
+
+def recount_tags(tags):
+    tagged = Tag.photos.through.objects.filter(
+        tag=OuterRef("pk"), **{"photo__" + name: value for name, value in COUNTED.items()})
+    number = tagged.order_by().values("tag").annotate(number=Count("pk")).values("number")
+    Tag.objects.filter(pk__in=tags).update(photo_count=Coalesce(Subquery(number), 0))
+
+
+def batched(job):
     keys = list(missing().values_list("pk", flat=True))
+    things, tags = set(), set()
     for first in range(0, len(keys), CHUNK):
-        chunk = keys[first:first + CHUNK]
-        things = set(InThing.objects.filter(photo__in=chunk).values_list("albumthing_id", flat=True))
-        Photo.objects.filter(pk__in=chunk).delete()
-        counts = dict(InThing.objects.filter(VISIBLE, albumthing__in=things).values_list("albumthing_id")
-                      .annotate(Count("pk")))
-        Thing.objects.bulk_update([Thing(pk=thing, photo_count=counts.get(thing, 0)) for thing in things],
-                                  ["photo_count"], batch_size=CHUNK)
-        refill = set(things) - set(Cover.objects.filter(albumthing__in=things).values_list("albumthing_id")
-                                   .annotate(n=Count("pk")).filter(n__gte=4).values_list("albumthing_id", flat=True))
-        for thing in refill:
-            cover(thing)
+        chunk = Photo.objects.filter(pk__in=keys[first:first + CHUNK])
+        things.update(Thing.objects.filter(photos__in=chunk).values_list("pk", flat=True))
+        if Tag is not None:
+            tags.update(Tag.objects.filter(photos__in=chunk).values_list("pk", flat=True).distinct())
+            write_tombstones(chunk)
+        chunk.delete()
+        progress(job, first + CHUNK, len(keys))
+    for thing in Thing.objects.filter(pk__in=things):
+        count(thing)
+    if tags:
+        recount_tags(tags)
     delete_files()
-    return len(keys)
 
 
-def cover(thing):
-    """Fills a thing's covers up to four."""
-    had = set(Cover.objects.filter(albumthing=thing).values_list("photo_id", flat=True))
-    may = InThing.objects.filter(VISIBLE, albumthing=thing).exclude(photo__in=had)
-    Cover.objects.bulk_create([Cover(albumthing_id=thing, photo_id=photo) for photo in
-                               may.values_list("photo_id", flat=True)[:4 - len(had)]])
+TO_NULL = (("api_person", "cover_photo_id"), ("api_albumuser", "cover_photo_id"),
+           ("api_photostack", "primary_photo_id"), ("api_duplicate", "kept_photo_id"),
+           ("api_stackreview", "kept_photo_id"))
+WITHOUT_CASCADE = ("tag_photos", "photo_stacks", "photo_duplicates", "metadataedit", "metadatafile",
+                   "photometadata", "photo_ocr", "photoshare")
+
+
+def delete_directly(run, chunk):
+    """What the database's own cascades don't take goes first."""
+    run("SELECT image FROM api_face WHERE photo_id = ANY (%s)", chunk)
+    hashes = run("SELECT DISTINCT image_hash FROM api_photo WHERE id = ANY (%s)", chunk)
+    run("UPDATE api_person SET cover_face_id = NULL WHERE cover_face_id IN "
+        "(SELECT id FROM api_face WHERE photo_id = ANY (%s))", chunk)
+    for table, column in TO_NULL:
+        run("UPDATE %s SET %s = NULL WHERE %s = ANY (%%s)" % (table, column, column), chunk)
+    for table in WITHOUT_CASCADE:
+        run("DELETE FROM api_%s WHERE photo_id = ANY (%%s)" % table, chunk)
+    run("DELETE FROM api_photo WHERE id = ANY (%s)", chunk)
+    for one in hashes:
+        run("SELECT EXISTS (SELECT FROM api_photo WHERE image_hash = %s)", one)
+
+
+def count_directly(run, thing):
+    run("UPDATE api_albumthing AS t SET photo_count = (SELECT count(*) FROM api_albumthing_photos AS l "
+        "JOIN api_photo AS p ON p.id = l.photo_id WHERE l.albumthing_id = t.id AND NOT p.hidden) "
+        "WHERE t.id = %s", thing)
+    run("INSERT INTO api_albumthing_cover_photos (albumthing_id, photo_id) "
+        "SELECT l.albumthing_id, p.id FROM api_albumthing_photos AS l JOIN api_photo AS p ON p.id = l.photo_id "
+        "WHERE l.albumthing_id = %s AND NOT p.hidden AND p.id NOT IN (SELECT c.photo_id "
+        "FROM api_albumthing_cover_photos AS c WHERE c.albumthing_id = l.albumthing_id) "
+        "LIMIT greatest(0, 4 - (SELECT count(*) FROM api_albumthing_cover_photos WHERE albumthing_id = %s))",
+        thing, thing)
+
+
+def delete_files_directly(run):
+    files = run("SELECT hash FROM api_file WHERE missing AND substr(hash, 33) = %s", str(OWNER))
+    for table, column in (("photo_files", "file_id"), ("file_embedded_media", "from_file_id"),
+                          ("file_embedded_media", "to_file_id"), ("metadatafile", "file_id")):
+        run("DELETE FROM api_%s WHERE %s = ANY (%%s)" % (table, column), files)
+    run("UPDATE api_photo SET main_file_id = NULL WHERE main_file_id = ANY (%s)", files)
+    run("DELETE FROM api_file WHERE hash = ANY (%s)", files)
+
+
+def direct(job):
+    """A transaction for each chunk, and one for the albums and files."""
+    with connection.cursor() as cursor:
+        def run(statement, *values):
+            cursor.execute(statement, values)
+            return [row[0] for row in cursor.fetchall()] if cursor.description else None
+
+        things, tags = set(), set()
+        photos = run("SELECT p.id FROM api_photo AS p WHERE p.owner_id = %s AND (p.main_file_id IS NULL OR NOT "
+                     "EXISTS (SELECT FROM api_photo_files AS l WHERE l.photo_id = p.id)) ORDER BY p.id", OWNER)
+        for first in range(0, len(photos), CHUNK):
+            chunk = photos[first:first + CHUNK]
+            with transaction.atomic():
+                things.update(run("SELECT DISTINCT albumthing_id FROM api_albumthing_photos "
+                                  "WHERE photo_id = ANY (%s)", chunk))
+                tags.update(run("SELECT DISTINCT tag_id FROM api_tag_photos WHERE photo_id = ANY (%s)", chunk))
+                delete_directly(run, chunk)
+                progress(job, first + CHUNK, len(photos))
+        with transaction.atomic():
+            for thing in sorted(things):
+                count_directly(run, thing)
+            recount_tags(tags)
+            delete_files_directly(run)
 
 
 def take_out(photo):
-    for kind in ("date", "thing", "place", "user", "auto"):
-        album, link = MODELS.get("api_album" + kind), MODELS.get("api_album%s_photos" % kind)
-        if album is None or link is None:
-            continue
-        to_album = "album" + kind
-        for one in album.objects.filter(pk__in=link.objects.filter(photo=photo).values(to_album)):
-            link.objects.filter(**{to_album: one, "photo": photo}).delete()
-            if kind == "thing":
-                one.photo_count = InThing.objects.filter(VISIBLE, albumthing=one).count()
-                one.save()
-                list(Photo.objects.filter(pk__in=InThing.objects.filter(albumthing=one).values("photo"),
-                                          hidden=False)[:4])
+    for kind in ("albumdate", "albumthing", "albumplace", "albumuser"):
+        for album in MODELS[kind].objects.filter(photos=photo):
+            album.photos.remove(photo)
+    Face.objects.filter(photo=photo).delete()
 
 
-def loop(photos):
-    chosen = missing()
-    job = Job.objects.order_by("pk").first()
-    n = 0
-    for photo in chosen[:photos]:
-        take_out(photo)
-        Face.objects.filter(photo=photo).delete()
-        photo.delete()
-        n += 1
-        if job is not None:
-            job.save()
-    return n
+class Costs:
+    """Time and statements since it was last asked."""
+
+    def __init__(self):
+        self.statements = 0
+        self.start = time.perf_counter()
+
+    def __call__(self, execute, *rest):
+        self.statements += 1
+        return execute(*rest)
+
+    def take(self):
+        took = "%.1f %d" % ((time.perf_counter() - self.start) * 1000, self.statements)
+        self.__init__()
+        return took
 
 
 def main():
-    statements = []
-
-    def count(execute, *rest):
-        statements.append(1)
-        return execute(*rest)
-
-    start = time.perf_counter()
-    with connection.execute_wrapper(count):
-        n = loop(int(sys.argv[2])) if sys.argv[1] == "loop" else batched()
-    print((time.perf_counter() - start) * 1000, n, len(statements))
+    connect_signals()
+    job = Job.objects.create(job_type=5, job_id="bench", queued_at=timezone.now(), started_by_id=OWNER,
+                             finished=False, failed=False, progress_current=0, progress_target=0,
+                             **({} if Tag is None else {"cancelled": False}))
+    costs = Costs()
+    with connection.execute_wrapper(costs):
+        if sys.argv[1] != "loop":
+            {"batched": batched, "direct": direct}[sys.argv[1]](job)
+            print(costs.take(), 0, 0, 1)
+            return
+        photos = list(missing())
+        once = costs.take()
+        chosen = photos[:int(sys.argv[2])]
+        for photo in chosen:
+            take_out(photo)
+        each = costs.take()
+        # In the end all go together; only those that were taken out of their albums, here.
+        Photo.objects.filter(pk__in=[photo.pk for photo in chosen]).delete()
+        print(*map(sum, zip(*(map(float, part.split()) for part in (once, costs.take())))), each, len(chosen))
 
 
 main()

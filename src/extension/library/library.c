@@ -116,9 +116,12 @@ load_losses(Arguments *losses, const char *owner, const char *photo)
 	}
 }
 
-/* Lost pairs ($1, $2) and main-file pointers to files that aren't linked. */
+/*
+ * Lost pairs ($1, $2) and main-file pointers to files that aren't linked.  What is asked of the answer
+ * is hashed: the planner can't know how long arrays are, and may loop over one of them for each pair.
+ */
 #define STREAM_LOST(pointed) \
-	"WITH pair AS (" \
+	"WITH pair AS MATERIALIZED (" \
 	"  SELECT p.photo, p.file, pg_catalog.bool_or(p.lost) AS lost" \
 	"    FROM (SELECT l.photo, l.file, true AS lost" \
 	"            FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2))" \
@@ -130,9 +133,9 @@ load_losses(Arguments *losses, const char *owner, const char *photo)
 	"  FROM (SELECT pg_catalog.array_agg(pair.photo) AS photos," \
 	"               pg_catalog.array_agg(pair.file) AS files FROM pair) AS asked" \
 	" CROSS JOIN LATERAL missing_photos.library_file_rows(asked.photos, asked.files) AS r" \
-	"  JOIN pair ON pair.photo OPERATOR(pg_catalog.=) r.photo" \
-	"           AND pair.file OPERATOR(pg_catalog.=) r.file" \
-	" WHERE NOT r.linked AND (r.flagged OR pair.lost)"
+	" WHERE NOT r.linked" \
+	"   AND (r.flagged OR (r.photo, r.file) OPERATOR(pg_catalog.=) ANY" \
+	"        (SELECT pair.photo, pair.file FROM pair WHERE pair.lost))"
 
 void
 library_stream_lost(Stream *stream, const char *owner, const char *photo)
