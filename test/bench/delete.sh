@@ -20,31 +20,22 @@
 #
 # All clients come by TCP with a password, as between LibrePhotos's containers. Medians of RUNS (5); what
 # is compared takes turns. LAYOUTS: which of them. Libraries made once are used again as long as DIR is
-# kept; MAKE_ONLY=1 makes them and ends. ADDRESS: where the server listens (127.0.0.1).
+# kept; MAKE_ONLY=1 makes them and ends. ADDRESS: where the server listens (tcp.sh).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 server=$1
 shift
 RUNS=${RUNS:-5}
 LOOP_PHOTOS=${LOOP_PHOTOS:-40}
-ADDRESS=${ADDRESS:-127.0.0.1}
 PYTHON=${PYTHON:-/usr/bin/python3}		# Django comes as Debian's packages
 trap 'test/tools/server stop "$server" immediate 2>/dev/null || true' EXIT
 
-client() { test/tools/server run "$server" env PGHOST="$ADDRESS" PGUSER=docker PGPASSWORD=docker "$@"; }
-psql() { client psql -X -Atq -v ON_ERROR_STOP=1 "$@"; }
+. test/bench/tcp.sh
+psql() { client "$server" psql -X -Atq -v ON_ERROR_STOP=1 "$@"; }
 
 start_server() {
-    if [ ! -d "$server/data" ]; then
-        test/tools/server start "$server" shared_buffers=512MB max_wal_size=4GB listen_addresses="$ADDRESS"
-        test/tools/server psql "$server" -q -c "CREATE ROLE docker SUPERUSER LOGIN PASSWORD 'docker'"
-        echo "host all docker $ADDRESS/32 scram-sha-256" >"$server/data/pg_hba.conf.new"
-        cat "$server/data/pg_hba.conf" >>"$server/data/pg_hba.conf.new"
-        cat "$server/data/pg_hba.conf.new" >"$server/data/pg_hba.conf"
-        test/tools/server psql "$server" -q -o /dev/null -c 'SELECT pg_reload_conf()'
-    else
-        test/tools/server start "$server"
-    fi
+    test/tools/server start "$server" shared_buffers=512MB max_wal_size=4GB
+    let_clients_in "$server"
     mkdir -p "$server/disk" && chmod 755 "$server/disk"
 }
 
@@ -144,7 +135,7 @@ orm() {    # LIBRARY ARGUMENT...: milliseconds for all that is missing
     shift
     fresh_copy "$library"
     read -r once statements each each_statements n < <(
-        client env PGDATABASE=run "$PYTHON" test/bench/django_delete.py "$@")
+        client "$server" env PGDATABASE=run "$PYTHON" test/bench/django_delete.py "$@")
     awk -v s="$statements" -v e="$each_statements" -v n="$n" -v what="$1" \
         'BEGIN { printf "    %s: %d statements\n", what, s + (n > 1 ? e * 2000 / n : 0) }' >>"$server/statements"
     awk -v o="$once" -v e="$each" -v n="$n" 'BEGIN { printf "%.1f\n", o + (n > 1 ? e * 2000 / n : 0) }'

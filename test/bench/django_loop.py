@@ -1,78 +1,81 @@
-"""Looks for missing files photo by photo with Django's ORM: prints milliseconds and how many.
+"""Looks for missing files photo by photo as LibrePhotos does, with Django's ORM.
 
-    django_loop.py FOLDER PHOTOS     the library's /data lies in FOLDER; only so many photos
+    django_loop.py all|changed FOLDER PHOTOS    the library's /data lies in FOLDER; only so many photos
 
-Each photo costs what such loops do: the photo, its files, its main file, and a save.
+all: as in October 2024. Photos come in pages of 5,000. For each, its files are asked for; a file that is
+gone is unlinked and saved as missing; then the photo is saved with all its columns, which takes its
+owner twice: by key, and once more by name. A saved photo puts a time into the cache.
+changed: as later code, which saves no photo that lost nothing, and of those that did the time only.
+
+Prints milliseconds, files found missing, statements.
 """
 import os
 import sys
 import time
 
-import django_setup  # noqa: F401 -- models need the settings
-from django.db import models
+from django_models import make_models, remember_loaded, tell_cache
+
+from django.core.paginator import Paginator
+from django.db import connection
 from django.utils import timezone
 
-
-class File(models.Model):
-    hash = models.CharField(primary_key=True, max_length=64)
-    path = models.TextField(unique=True)
-    type = models.IntegerField()
-    missing = models.BooleanField()
-
-    class Meta:
-        app_label = "api"
-        managed = False
+OWNER = 1
+PAGE = 5000
+MODELS = make_models()
+Photo, User = MODELS["photo"], MODELS["user"]
 
 
-class Photo(models.Model):
-    id = models.UUIDField(primary_key=True)
-    image_hash = models.CharField(max_length=64)
-    owner_id = models.IntegerField()
-    main_file = models.ForeignKey(File, null=True, on_delete=models.SET_NULL, related_name="+")
-    files = models.ManyToManyField(File)
-    added_on = models.DateTimeField()
-    hidden = models.BooleanField()
-    public = models.BooleanField()
-    video = models.BooleanField()
-    rating = models.IntegerField()
-    in_trashcan = models.BooleanField()
-    removed = models.BooleanField()
-    size = models.BigIntegerField()
-    local_orientation = models.IntegerField()
-    is_screenshot = models.BooleanField()
-    is_document = models.BooleanField()
-    category_source = models.CharField(max_length=8)
-    last_modified = models.DateTimeField()
-
-    class Meta:
-        app_label = "api"
-        managed = False
+def save_all(photo):
+    changed = [name for name, value in photo.loaded.items() if value != getattr(photo, name)]
+    owner = User.objects.get(username=photo.owner.username)
+    if owner.save_metadata_to_disk != "OFF":
+        raise SystemExit("the library writes metadata to disk: " + ", ".join(changed))
+    photo.last_modified = timezone.now()
+    photo.save()
 
 
-def look_at(photo, folder):
+def save_changed(photo):
+    photo.last_modified = timezone.now()
+    photo.save(update_fields=["last_modified"])
+
+
+def look_at(photo, folder, all_photos):
     found = 0
     for file in photo.files.all():
-        if not os.path.exists(file.path.replace("/data", folder, 1)):
+        if not file.path or not os.path.exists(file.path.replace("/data", folder, 1)):
             photo.files.remove(file)
             file.missing = True
             file.save()
             found += 1
-    if photo.main_file is None:
-        photo.main_file = photo.files.first()
-    photo.last_modified = timezone.now()
-    photo.save()
+    if all_photos:
+        save_all(photo)
+    elif found:
+        save_changed(photo)
     return found
 
 
-def main(folder, photos):
+def look_at_all(folder, all_photos, photos):
     found = 0
-    # Images and videos are main files; every tenth of these is gone, as in the whole library.
-    chosen = list(File.objects.filter(type__in=(1, 2)).order_by("path")
-                  .values_list("hash", flat=True)[:photos])
+    pages = Paginator(Photo.objects.filter(owner=OWNER).order_by("image_hash")[:photos], PAGE)
+    for page in pages.page_range:
+        for photo in pages.page(page).object_list:
+            found += look_at(photo, folder, all_photos)
+    return found
+
+
+def main(which, folder, photos):
+    statements = []
+
+    def count(execute, *rest):
+        statements.append(1)
+        return execute(*rest)
+
+    remember_loaded(Photo)
+    tell_cache(Photo)
     start = time.perf_counter()
-    for pk in Photo.objects.filter(main_file_id__in=chosen).values_list("pk", flat=True):
-        found += look_at(Photo.objects.get(pk=pk), folder)
-    print((time.perf_counter() - start) * 1000, found)
+    with connection.execute_wrapper(count):
+        found = look_at_all(folder, which == "all", photos)
+    print((time.perf_counter() - start) * 1000, found, len(statements))
 
 
-main(sys.argv[1], int(sys.argv[2]))
+main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

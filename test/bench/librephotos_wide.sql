@@ -11,6 +11,18 @@ RETURNS TABLE (layout text, relation text, columns text)
 LANGUAGE sql IMMUTABLE
 AS $$
 	VALUES
+		('', 'api_user', 'last_login timestamptz, is_superuser boolean, first_name varchar(150),
+			last_name varchar(150), email varchar(254), is_staff boolean, date_joined timestamptz,
+			avatar varchar(100), nextcloud_server_address varchar(200), nextcloud_username varchar(64),
+			nextcloud_app_password bytea, nextcloud_scan_directory varchar(512), confidence double precision,
+			semantic_search_topk integer, favorite_min_rating integer, image_scale double precision,
+			save_metadata_to_disk text, transcode_videos boolean, datetime_rules jsonb, default_timezone text,
+			public_sharing boolean, confidence_unknown_face double precision, face_recognition_model text,
+			min_cluster_size integer, cluster_selection_epsilon double precision, min_samples integer,
+			llm_settings jsonb'),
+		('2026', 'api_user', 'text_alignment text, header_size text, slideshow_interval integer,
+			duplicate_clear_existing boolean, duplicate_sensitivity text, burst_detection_rules jsonb,
+			stack_raw_jpeg boolean, public_sharing_defaults jsonb, save_face_tags_to_disk boolean'),
 		('2024', 'api_photo', 'aspect_ratio double precision, dominant_color text, captions_json jsonb,
 			search_captions text, search_location text, camera text, lens text, fstop double precision,
 			focal_length double precision, iso integer, shutter_speed text, clip_embeddings double precision[],
@@ -56,6 +68,8 @@ RETURNS TABLE (layout text, relation text, columns text)
 LANGUAGE sql IMMUTABLE
 AS $$
 	VALUES
+		('', 'api_user', 'username varchar_pattern_ops; scan_directory; confidence; favorite_min_rating;
+			nextcloud_scan_directory'),
 		('2024', 'api_photo', 'captions_json; search_captions; search_captions text_pattern_ops;
 			search_location; search_location text_pattern_ops'),
 		('2026', 'api_photo', 'perceptual_hash; perceptual_hash varchar_pattern_ops; is_screenshot;
@@ -96,6 +110,16 @@ RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
 	SELECT string_agg(translate(substr(md5((n * 31 + k)::text), 1, 4 + k % 6), '0123456789', 'ghijklmnop'), ' ')
+	  FROM generate_series(1, many) AS k
+$$;
+
+-- What a user has set, so many things.
+CREATE FUNCTION fixture.rules(many integer)
+RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+AS $$
+	SELECT jsonb_agg(jsonb_build_object('id', k, 'name', fixture.words(k, 6), 'is_default', k = 1,
+	                                    'rule', fixture.words(k, 9)))
 	  FROM generate_series(1, many) AS k
 $$;
 
@@ -154,6 +178,13 @@ BEGIN
 			'gps_latitude', 40 + n % 300 / 10.0, 'gps_longitude', 5 + n % 300 / 7.0, 'gps_altitude', n % 900,
 			'location_country', fixture.words(n % 20, 1), 'location_city', fixture.words(n % 300, 1),
 			'location_address', fixture.words(n % 300, 12), 'keywords', '[]'::jsonb, 'raw_exif', exif)
+		WHEN 'api_user' THEN jsonb_build_object('is_superuser', false, 'first_name', '', 'last_name', '',
+			'email', fixture.words(n, 2), 'is_staff', false, 'date_joined', taken, 'confidence', 0.1,
+			'semantic_search_topk', 0, 'favorite_min_rating', 4, 'image_scale', 1, 'save_metadata_to_disk', 'OFF',
+			'transcode_videos', false, 'datetime_rules', fixture.rules(8), 'default_timezone', 'UTC',
+			'public_sharing', false, 'confidence_unknown_face', 0.5, 'face_recognition_model', 'HOG',
+			'min_cluster_size', 0, 'cluster_selection_epsilon', 0.05, 'min_samples', 1,
+			'llm_settings', fixture.rules(2))
 		WHEN 'api_photo_ocr' THEN jsonb_build_object('text', fixture.words(n, 40), 'mean_confidence', 0.9,
 			'text_area_fraction', 0.1, 'source_width', 6000, 'source_height', 4000)
 		ELSE '{}' END;
@@ -193,7 +224,7 @@ BEGIN
 	LOOP
 		EXECUTE format('CREATE INDEX ON %I (%s)', wide.relation, wide.columns);
 	END LOOP;
-	FOREACH wide.relation IN ARRAY ARRAY['api_photo', 'api_face', 'api_photo_caption', 'api_photo_search',
+	FOREACH wide.relation IN ARRAY ARRAY['api_user', 'api_photo', 'api_face', 'api_photo_caption', 'api_photo_search',
 	                                     'api_photometadata', 'api_photo_ocr']
 	LOOP
 		CONTINUE WHEN to_regclass(wide.relation) IS NULL;
