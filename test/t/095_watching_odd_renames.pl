@@ -27,8 +27,7 @@ exchanged_with_a_stranger();
 exchanged_folders();
 in_another_encoding();
 replaced_by_a_folder();
-stop_watching($case);
-$case->forget;
+without_roots();
 in_other_letters();
 $node->stop;
 done_testing();
@@ -171,6 +170,25 @@ sub replaced_by_a_folder
     rmdir("$root/album3/5.jpg") or die $!;
     write_file("$root/album3/5.jpg", $path);
     within(2, $case, $told, '', 'told until there is a file again');
+}
+
+# The last root is dropped: there is nothing to watch, which is no error; and comes back.
+sub without_roots
+{
+    my $look = 'SELECT missing_photos.start_watching()';
+    $case->forget;
+    $case->sql($look);
+    within(2, $case, 'SELECT count(*) FROM missing_photos.watches', 0, 'the root dropped: not watched');
+    move('album1/1.jpg', 'album1/unseen.jpg');
+    sleep 0.5;
+    $case->sql("SELECT missing_photos.add_root('$case->{app}', '$root')");
+    $case->sql($look);
+    ok(wait_for(5, sub { watch_state($case) eq 'watching' }), 'registered again: it is');
+    right('and what happened meanwhile is found');
+    open(my $log, '<', $node->logfile) or die $!;
+    is(scalar(grep { /no root is registered/ } <$log>), 0, 'nothing failed');
+    stop_watching($case);
+    $case->forget;
 }
 
 # A library that holds two names for the same, where the disk does not.

@@ -73,6 +73,17 @@ watch_absent_add(const char *path, const char *file)
 }
 
 void
+watch_absent_forget(void)
+{
+	HASH_SEQ_STATUS all;
+	Absent	   *entry;
+
+	hash_seq_init(&all, absent);
+	while ((entry = hash_seq_search(&all)) != NULL)
+		drop(entry);
+}
+
+void
 watch_absent_take_due(TimestampTz now, Names *looks)
 {
 	HASH_SEQ_STATUS all;

@@ -19,6 +19,7 @@ extern void watch_absent_init(void);
 extern void watch_absent_add(const char *path, const char *file);
 /* It is there. */
 extern void watch_absent_drop(const char *path);
+extern void watch_absent_forget(void);
 /* Moves those whose time has come to the names to be looked at. */
 extern void watch_absent_take_due(TimestampTz now, Names *looks);
 /* A folder was renamed: names that weren't there may be below its new name. */

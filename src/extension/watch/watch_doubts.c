@@ -91,6 +91,15 @@ watch_suspect_displaced(const char *owner)
 }
 
 void
+watch_suspect_nobody(void)
+{
+	ListCell   *cell;
+
+	foreach(cell, doubts)
+		((Doubt *) lfirst(cell))->due = 0;
+}
+
+void
 watch_suspect_all(void)
 {
 	Arguments	none = {0};

@@ -12,6 +12,9 @@ extern void watch_suspect(const char *owner, int quiet_ms);
 /* The same soon: files lie where others should, which a scan that misses nothing doesn't look at. */
 extern void watch_suspect_displaced(const char *owner);
 
+/* There is nothing to be scanned any more. */
+extern void watch_suspect_nobody(void);
+
 /* Something happened: scans wait for a moment of quiet. */
 extern void watch_heard(void);
 /* Some root's events aren't told for the moment. */

@@ -106,6 +106,7 @@ call_at_commit(int pid)
 Datum
 missing_photos_start_watching(PG_FUNCTION_ARGS)
 {
+	Arguments	none = {0};
 	Arguments	a = {0};
 
 	SPI_connect();
@@ -119,6 +120,9 @@ missing_photos_start_watching(PG_FUNCTION_ARGS)
 				 errmsg("no background worker is free; watching begins later"),
 				 errhint("missing_photos.run_pending_jobs() starts it; more are allowed by "
 						 "max_worker_processes.")));
+	/* One that runs already looks which roots there are now. */
+	call_as_owner("SELECT COALESCE(w.pid, 0)::bigint FROM missing_photos.watching AS w", &none);
+	call_at_commit((int) result_int8(0, 1));
 	SPI_finish();
 	PG_RETURN_VOID();
 }

@@ -43,6 +43,7 @@ PGDLLEXPORT void missing_photos_watcher_main(Datum arg);
 
 #define UPKEEP_MS 1000			/* while there is something to write down */
 #define IDLE_UPKEEP_MS 10000
+#define MOST_PAUSE_MS 60000		/* while it fails */
 
 typedef struct Watcher
 {
@@ -50,6 +51,7 @@ typedef struct Watcher
 	TimestampTz upkeep_at;
 	bool		wanted;
 	bool		failed;			/* the last transaction */
+	int			pause_ms;		/* before upkeep is tried again, once it failed */
 	bool		known;			/* its process is written down */
 } Watcher;
 
@@ -118,6 +120,12 @@ upkeep(void *arg)
 	watcher.known = true;
 	library_check();
 	scan_due = watch_roots_update(now);
+	if (watch_roots() == NIL)
+	{
+		watch_absent_forget();
+		watch_suspect_nobody();
+		return;
+	}
 	if (scan_due || watcher.failed)
 		watch_suspect_all();
 	watch_forget_imported();
@@ -135,6 +143,8 @@ apply_changes(void *arg)
 {
 	Batch	   *batch = arg;
 
+	if (watch_roots() == NIL)
+		return;
 	library_check();
 	watch_jobs_begin();
 	if (batch->changes.n > 0)
@@ -222,8 +232,15 @@ static TimestampTz
 next_upkeep(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz at = TimestampTzPlusMilliseconds(now, watcher.failed ? UPKEEP_MS : IDLE_UPKEEP_MS);
+	TimestampTz at = TimestampTzPlusMilliseconds(now, IDLE_UPKEEP_MS);
 
+	/* What doesn't work, for the library was changed, say, is no reason to fill the log. */
+	if (watcher.failed)
+	{
+		watcher.pause_ms = Min(Max(UPKEEP_MS, watcher.pause_ms * 2), MOST_PAUSE_MS);
+		return TimestampTzPlusMilliseconds(now, watcher.pause_ms);
+	}
+	watcher.pause_ms = 0;
 	return Max(watch_roots_due(at, UPKEEP_MS), TimestampTzPlusMilliseconds(now, UPKEEP_MS / 10));
 }
 
@@ -235,7 +252,7 @@ watch(void)
 		TimestampTz now = GetCurrentTimestamp();
 
 		watch_is_blind(watch_roots_blind());
-		if (now >= watcher.upkeep_at || watch_roots_call())
+		if (now >= watcher.upkeep_at || (watch_roots_call() && watcher.pause_ms == 0))
 		{
 			if (!background_extension_is_here())
 				return;
