@@ -1,5 +1,5 @@
 /*
- * compat.h: every difference between PostgreSQL 14 and 18 that we touch, and no other file's.
+ * compat.h: every difference between PostgreSQL 14 and 19 that we touch, and no other file's.
  */
 #ifndef MISSING_PHOTOS_COMPAT_H
 #define MISSING_PHOTOS_COMPAT_H

@@ -4,6 +4,7 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 
+#include "compat.h"
 #include "file_row.h"
 
 const char *
