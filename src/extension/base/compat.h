@@ -48,6 +48,11 @@
 	PortalRun(portal, FETCH_ALL, true, true, None_Receiver, None_Receiver, done)
 #endif
 
+/* 19 wants to be told when a row's description is complete. */
+#if PG_VERSION_NUM < 190000
+#define TupleDescFinalize(shape) ((void) (shape))
+#endif
+
 /* 17 gives sets of events an owner instead of a memory context. */
 #if PG_VERSION_NUM >= 170000
 #define make_wait_set(events) CreateWaitEventSet(NULL, events)

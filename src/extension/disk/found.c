@@ -9,6 +9,7 @@
 #include "utils/memutils.h"
 #include "utils/tuplestore.h"
 
+#include "compat.h"
 #include "found.h"
 
 /* What a row is kept as: three texts, then numbers. */
@@ -42,6 +43,7 @@ found_make(MemoryContext parent, bool across_transactions)
 	found->shape = CreateTemplateTupleDesc(F_COLUMNS);
 	for (int i = 0; i < F_COLUMNS; i++)
 		TupleDescInitEntry(found->shape, i + 1, NULL, i <= F_PATH ? TEXTOID : INT8OID, -1, 0);
+	TupleDescFinalize(found->shape);
 	found->slot = MakeSingleTupleTableSlot(found->shape, &TTSOpsMinimalTuple);
 	found->store = tuplestore_begin_heap(false, across_transactions, work_mem);
 	MemoryContextSwitchTo(old);
