@@ -6,6 +6,8 @@
 # make demo installs what is missing, builds, runs this and removes everything again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Servers of one's own, named by the environment, are none of its business.
+unset PGHOST PGPORT PGUSER PGDATABASE PGOPTIONS PGSERVICE
 
 server=$1
 disk=$server/disk

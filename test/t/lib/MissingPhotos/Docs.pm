@@ -1,17 +1,17 @@
-# Docs.pm: the SQL that a page shows, statement by statement, as its reader would run it.
+# Docs.pm: the SQL and the commands that a page shows, one by one, as its reader would run them.
 #
-# A page's SQL is in blocks fenced as sql, in indented blocks that begin like SQL, and in the code
-# within its sentences: `SELECT f(...)` and what psql is given with -c.
+# A page's SQL is in blocks fenced as sql, and in the code within its sentences: `SELECT f(...)` and
+# what psql is given with -c. Its commands are in blocks fenced as sh or crontab, and in sentences.
 package MissingPhotos::Docs;
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
 use Exporter 'import';
 
-our @EXPORT = qw(sql_of_page commands_of_page);
+our @EXPORT = qw(sql_of_page commands_of_page fences_of_page);
 
-use constant BEGINS_SQL => qr/^(?:SELECT|CALL|CREATE|ALTER|SET|RESET|GRANT|REVOKE|INSERT|UPDATE|DELETE|
-    DROP|LISTEN|LOAD|WITH|BEGIN|EXPLAIN|VACUUM|ANALYZE)\b/x;
+# Programs that a sentence tells to run, with arguments.
+use constant BEGINS_COMMAND => qr/^(?:make|psql|sudo|apt-get|docker|touch|pg_dump|sysctl|test\/\S+) \S/;
 
 # In the order of the page: { line, block, sql }. Statements of one block share its number.
 sub sql_of_page
@@ -28,19 +28,49 @@ sub sql_of_page
     return @statements;
 }
 
-# Commands of the shell in indented and fenced blocks that begin with this program.
+# In the order of the page: { line, text }, without comments, on one line each.
 sub commands_of_page
 {
-    my ($page, $program) = @_;
-    (my $text = slurp_file($page)) =~ s/\\\n\s*/ /g;
-    return $text =~ /^\s*(\Q$program\E [^\n]*)$/mg;
+    my ($page) = @_;
+    my @commands;
+    for my $part (parts_of_page($page))
+    {
+        my $text = $part->{text};
+        if (!defined $part->{language})
+        {
+            push @commands, map { +{ line => $part->{line}, text => $_ } }
+                grep { $_ =~ BEGINS_COMMAND } $text =~ /`([^`]+)`/g;
+        }
+        elsif ($part->{language} =~ /^(?:sh|crontab)$/)
+        {
+            $text =~ s/\\\n\s*/ /g;
+            push @commands, map { +{ line => $part->{line}, language => $part->{language}, text => $_ } }
+                grep { /\S/ } map { s/\s+#.*//r } split /\n/, $text;
+        }
+    }
+    return @commands;
 }
+
+# Blocks: { line, language, text }.
+sub fences_of_page { return grep { defined $_->{language} } parts_of_page($_[0]); }
 
 sub blocks
 {
     my ($page) = @_;
+    return map {
+        my $part = $_;
+        !defined $part->{language} ? within_sentence(@$part{ 'line', 'text' })
+            : $part->{language} eq 'sql' ? $part
+            : $part->{language} =~ /^(?:sh|crontab)$/ ? told_psql(@$part{ 'line', 'text' }) : ()
+    } parts_of_page($page);
+}
+
+# Fenced blocks, and lines outside of them, which have no language.
+sub parts_of_page
+{
+    my ($page) = @_;
     my @lines = split /\n/, slurp_file($page);
-    my @blocks;
+    my @parts;
     for (my $i = 0; $i < @lines; $i++)
     {
         my $first = $i + 1;
@@ -48,24 +78,14 @@ sub blocks
         {
             my ($indent, $language, @text) = ($1, $2);
             push @text, $lines[$i] =~ s/^$indent//r while $lines[++$i] !~ /^ *```/;
-            push @blocks, { line => $first, text => join "\n", @text } if $language eq 'sql';
-            push @blocks, told_psql($first, join "\n", @text) if $language eq 'sh';
-        }
-        elsif ($lines[$i] =~ /^(?: {4}|\t)/ && ($i == 0 || $lines[ $i - 1 ] eq ''))
-        {
-            my @text;
-            push @text, $lines[ $i++ ] while $i < @lines && $lines[$i] =~ /^(?: {4}|\t|$)/;
-            $i--;
-            s/^(?: {4}|\t)// for @text;
-            push @blocks, $text[0] =~ BEGINS_SQL ? { line => $first, text => join "\n", @text } :
-                told_psql($first, join "\n", @text);
+            push @parts, { line => $first, language => $language, text => join "\n", @text };
         }
         else
         {
-            push @blocks, within_sentence($first, $lines[$i]);
+            push @parts, { line => $first, text => $lines[$i] };
         }
     }
-    return @blocks;
+    return @parts;
 }
 
 # Signatures, whose arguments are names, are no statements.

@@ -228,12 +228,11 @@ sub a_service
     my ($self) = @_;
     return if defined $self->{service};
     my $disk = $self->{library}{disk};
-    my ($command) = map { commands_of_page($_, 'missing_photos_probe') } 'docs/probe-service.md';
-    my @arguments = split ' ', $command;
+    my ($command) = grep { $_->{text} =~ /--listen/ } commands_of_page('docs/probe-service.md');
+    my @arguments = split ' ', $command->{text} =~ s/^"[^"]*"//r;
     s{^/run/missing_photos}{$disk}, s{^/mnt/photos$}{$disk/data} for @arguments;
     my $user = getpwuid($<);
     s{^postgres$}{$user} for @arguments;
-    shift @arguments;
     $self->sql("SELECT missing_photos.drop_root('/data')");
     $self->{service} = fork() // die $!;
     if ($self->{service} == 0)
