@@ -9,7 +9,7 @@ let_clients_in() {    # SERVER
     if [ "$(PGDATABASE=postgres test/tools/server psql "$1" -Atc 'SHOW listen_addresses')" = "$ADDRESS" ]; then return; fi
     PGDATABASE=postgres test/tools/server psql "$1" -q -c "CREATE ROLE docker SUPERUSER LOGIN PASSWORD 'docker'" \
         -c "ALTER SYSTEM SET listen_addresses = '$ADDRESS'"
-    sed -i -e '/^host/d' -e '1i host all docker 127.0.0.0/8 scram-sha-256' "$1/data/pg_hba.conf"
+    sed -i -e '1i host all docker 127.0.0.0/8 scram-sha-256' -e '/^host/d' "$1/data/pg_hba.conf"
     test/tools/server stop "$1" fast
     test/tools/server start "$1"
 }
