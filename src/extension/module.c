@@ -8,7 +8,8 @@
  *                  watcher, watch_roots, watch_root (one root and its probe), watch_changes,
  *                  watch_pairs (renames between roots), watch_apply (events become changes), watch_moves,
  *                  watch_displaced, watch_absent, watch_new, watch_look, watch_doubts (owners to be scanned),
- *                  watch_job (what it changed), watch_verbs, watch_client
+ *                  watch_job (what it changed), watch_verbs, watch_client,
+ *                  watch_clock
  *   delete/    deleting what is missing
  *                  delete, delete_steps, delete_batches (the verbs), delete_preview, undo_delete, undo_chunk,
  *                  deletion, deletion_settle, touched (counters and the like), deletion_run, deletion_plan,

@@ -8,6 +8,7 @@
 
 #include "settings.h"
 #include "watch_absent.h"
+#include "watch_clock.h"
 
 #define FORGET_MS 3000			/* a name that nobody knows */
 
@@ -69,7 +70,7 @@ watch_absent_add(const char *path, const char *file)
 	entry = hash_search(absent, &key, HASH_ENTER, NULL);
 	entry->path = MemoryContextStrdup(TopMemoryContext, path);
 	entry->file = file == NULL ? NULL : MemoryContextStrdup(TopMemoryContext, file);
-	entry->due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay);
+	entry->due = TimestampTzPlusMilliseconds(watch_now(), delay);
 }
 
 void

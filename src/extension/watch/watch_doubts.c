@@ -14,6 +14,7 @@
 #include "sql_calls.h"
 #include "subtransaction.h"
 #include "watch_apply.h"
+#include "watch_clock.h"
 #include "watch_doubts.h"
 
 #define QUIET_MS 300			/* without any event before a scan: it would chase what moves */
@@ -39,7 +40,7 @@ static bool is_blind = false;
 void
 watch_heard(void)
 {
-	last_event = GetCurrentTimestamp();
+	last_event = watch_now();
 }
 
 void
@@ -75,7 +76,7 @@ void
 watch_suspect(const char *owner, int quiet_ms)
 {
 	Doubt	   *doubt = find(owner);
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = watch_now();
 
 	if (doubt->due == 0)
 		doubt->first = now;
@@ -141,7 +142,7 @@ bool
 watch_may_flag(const char *owner, int files)
 {
 	Doubt	   *doubt = find(owner);
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = watch_now();
 
 	if (watch_is_suspected(owner))
 		return false;

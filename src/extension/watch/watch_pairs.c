@@ -6,6 +6,7 @@
 #include "utils/timestamp.h"
 
 #include "protocol/protocol.h"
+#include "watch_clock.h"
 #include "watch_doubts.h"
 #include "watch_pairs.h"
 
@@ -41,7 +42,7 @@ keep(const WatchChange *change)
 
 	half->context = context;
 	half->change = copy_of(change);
-	half->due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), WAIT_MS);
+	half->due = TimestampTzPlusMilliseconds(watch_now(), WAIT_MS);
 	MemoryContextSwitchTo(TopMemoryContext);
 	halves = lappend(halves, half);
 	MemoryContextSwitchTo(old);
@@ -152,7 +153,7 @@ void
 watch_pairs_match(WatchChanges *changes, bool wait)
 {
 	WatchChanges out = {0};
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = watch_now();
 	ListCell   *cell;
 
 	for (int i = 0; i < changes->n; i++)

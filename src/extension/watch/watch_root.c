@@ -14,6 +14,7 @@
 #include "settings.h"
 #include "sql_calls.h"
 #include "subtransaction.h"
+#include "watch_clock.h"
 #include "watch_root.h"
 
 #define RETRY_MS 100
@@ -38,7 +39,7 @@ wait_for_root(WatchRoot *root, const char *reason)
 {
 	root->state = "away";
 	strlcpy(root->reason, reason, sizeof(root->reason));
-	root->retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), root->retry_ms);
+	root->retry_at = TimestampTzPlusMilliseconds(watch_now(), root->retry_ms);
 	root->retry_ms = Min(root->retry_ms * 2, MOST_RETRY_MS);
 	root->news = true;
 }
@@ -72,7 +73,7 @@ start(void *arg)
 	root->unwatched = 0;
 	root->state = "starting";
 	root->reason[0] = '\0';
-	root->last_message = GetCurrentTimestamp();
+	root->last_message = watch_now();
 	root->news = true;
 }
 
@@ -144,7 +145,7 @@ take_unwatched(WatchRoot *root, const char *path, int err)
 	if (root->reason[0] == '\0' || path[0] == '\0' || err == ENOSPC)
 		explain_unwatched(root, err);
 	if (root->poll_at == 0)
-		root->poll_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+		root->poll_at = TimestampTzPlusMilliseconds(watch_now(),
 													setting_watch_interval * INT64CONST(1000));
 }
 
@@ -248,7 +249,7 @@ take_message(WatchRoot *root, MpReader *body, WatchChanges *changes)
 	root->directories = mp_read_u64(body);
 	(void) mp_read_u64(body);
 	n = mp_read_count(body, MP_EVENT_BYTES);
-	root->last_message = GetCurrentTimestamp();
+	root->last_message = watch_now();
 	for (uint32 i = 0; i < n && on; i++)
 		on = take_event(root, body, changes);
 	if (body->bad)
@@ -266,7 +267,7 @@ watch_root_read(WatchRoot *root, WatchChanges *changes)
 
 		if (event == MESSAGE_NOT_YET)
 		{
-			if (TimestampDifferenceExceeds(root->last_message, GetCurrentTimestamp(), SILENT_MS))
+			if (TimestampDifferenceExceeds(root->last_message, watch_now(), SILENT_MS))
 			{
 				wait_for_root(root, "the file system doesn't answer");
 				watch_root_stop(root);

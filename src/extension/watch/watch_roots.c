@@ -8,6 +8,7 @@
 #include "columns.h"
 #include "settings.h"
 #include "sql_calls.h"
+#include "watch_clock.h"
 #include "watch_roots.h"
 
 #define BLIND_RETRY_MS 3200		/* a root that is away for longer is no reason to wait */
@@ -119,12 +120,31 @@ load_roots(void)
 	return SPI_processed > 0 ? roots_load() : palloc0(sizeof(RootTable));
 }
 
+/* Whether what is watched, or left out, was set otherwise since the last call. */
+static bool
+is_set_otherwise(void)
+{
+	static char *exclude = NULL;
+	static int	most = 0;
+	bool		otherwise = exclude != NULL &&
+		(most != setting_max_watches || strcmp(exclude, setting_exclude) != 0);
+
+	if (exclude != NULL && !otherwise)
+		return false;
+	if (exclude != NULL)
+		pfree(exclude);
+	exclude = MemoryContextStrdup(TopMemoryContext, setting_exclude);
+	most = setting_max_watches;
+	return otherwise;
+}
+
 bool
 watch_roots_update(TimestampTz now)
 {
 	RootTable  *table = load_roots();
 	ListCell   *cell;
 	bool		scan_due = false;
+	bool		anew = is_set_otherwise();
 
 	add_roots(table);
 	drop_roots(table);
@@ -132,6 +152,11 @@ watch_roots_update(TimestampTz now)
 	{
 		WatchRoot  *root = lfirst(cell);
 
+		if (anew)
+		{
+			watch_root_stop(root);
+			root->retry_at = now;
+		}
 		if (!root->running && root->retry_at <= now)
 			watch_root_start(root, table);
 		poll_unwatched(root, now);
@@ -190,7 +215,7 @@ watch_roots_read(WatchChanges *changes)
 void
 watch_roots_applied(TimestampTz began, int64 done)
 {
-	double		took = (GetCurrentTimestamp() - began) / (double) USECS_PER_SEC;
+	double		took = (watch_now() - began) / (double) USECS_PER_SEC;
 	ListCell   *cell;
 
 	foreach(cell, watched)
@@ -207,7 +232,7 @@ watch_roots_applied(TimestampTz began, int64 done)
 TimestampTz
 watch_roots_due(TimestampTz due, int note_ms)
 {
-	TimestampTz soon = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), note_ms);
+	TimestampTz soon = TimestampTzPlusMilliseconds(watch_now(), note_ms);
 	ListCell   *cell;
 
 	foreach(cell, watched)

@@ -31,6 +31,7 @@
 #include "sql_calls.h"
 #include "watch_absent.h"
 #include "watch_apply.h"
+#include "watch_clock.h"
 #include "watch_doubts.h"
 #include "watch_job.h"
 #include "watch_new.h"
@@ -108,7 +109,7 @@ is_wanted(void)
 static void
 upkeep(void *arg)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = watch_now();
 	Arguments	none = {0};
 	bool		scan_due;
 
@@ -149,9 +150,9 @@ apply_changes(void *arg)
 	watch_jobs_begin();
 	if (batch->changes.n > 0)
 		batch->done = watch_apply(batch->changes.list, batch->changes.n);
-	batch->done += watch_look_again(GetCurrentTimestamp());
+	batch->done += watch_look_again(watch_now());
 	watch_jobs_note();
-	watch_start_scans(GetCurrentTimestamp());
+	watch_start_scans(watch_now());
 }
 
 /* When events that were told before call for something; 0: they don't. */
@@ -166,7 +167,7 @@ static bool
 take_events(void)
 {
 	Batch		batch;
-	TimestampTz began = GetCurrentTimestamp();
+	TimestampTz began = watch_now();
 	TimestampTz due = next_due();
 	bool		told;
 
@@ -191,7 +192,7 @@ take_events(void)
 static long
 time_to_sleep(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = watch_now();
 	TimestampTz due = next_due();
 	long		left = TimestampDifferenceMilliseconds(now, watcher.upkeep_at);
 
@@ -231,7 +232,7 @@ sleep_until_called(void)
 static TimestampTz
 next_upkeep(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = watch_now();
 	TimestampTz at = TimestampTzPlusMilliseconds(now, IDLE_UPKEEP_MS);
 
 	/* What doesn't work, for the library was changed, say, is no reason to fill the log. */
@@ -249,7 +250,7 @@ watch(void)
 {
 	while (watcher.wanted)
 	{
-		TimestampTz now = GetCurrentTimestamp();
+		TimestampTz now = watch_now();
 
 		watch_is_blind(watch_roots_blind());
 		if (now >= watcher.upkeep_at || (watch_roots_call() && watcher.pause_ms == 0))
