@@ -1,6 +1,7 @@
 /* archive.c: keeping what a deletion takes; see archive.h. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "utils/array.h"
@@ -45,6 +46,7 @@ static void
 write_values(TextRows *rows, SPITupleTable *table)
 {
 	FmgrInfo   *writers = palloc(rows->n_columns * sizeof(FmgrInfo));
+	Datum	   *values = palloc(rows->n_columns * sizeof(Datum));
 
 	for (int c = 0; c < rows->n_columns; c++)
 	{
@@ -55,19 +57,21 @@ write_values(TextRows *rows, SPITupleTable *table)
 		fmgr_info(function, &writers[c]);
 	}
 	for (int r = 0; r < rows->n_rows; r++)
+	{
+		bool	   *nulls = &rows->nulls[r * rows->n_columns];
+
+		heap_deform_tuple(table->vals[r], table->tupdesc, values, nulls);
 		for (int c = 0; c < rows->n_columns; c++)
 		{
-			int			place = r * rows->n_columns + c;
-			Datum		value = SPI_getbinval(table->vals[r], table->tupdesc, c + 1,
-											  &rows->nulls[place]);
 			char	   *text;
 
-			if (rows->nulls[place])
+			if (nulls[c])
 				continue;
-			text = OutputFunctionCall(&writers[c], value);
-			rows->values[place] = CStringGetTextDatum(text);
+			text = OutputFunctionCall(&writers[c], values[c]);
+			rows->values[r * rows->n_columns + c] = CStringGetTextDatum(text);
 			pfree(text);
 		}
+	}
 }
 
 TextRows *
