@@ -11,8 +11,8 @@
 --                  into, columns, select       add rows
 --                  when alone                  delete the row t, and all that depends on it
 --
--- The queries are written for many albums at once: all is counted, and what doesn't count (it is
--- little) taken off, and covers are looked for one by one until there are enough.
+-- The queries are written for many albums at once: what doesn't count is joined, not what counts (it
+-- is little), and covers are looked for one by one until there are enough.
 --
 -- A trace or rule applies where all columns under "needs" exist and none of those under "unless":
 -- that is how versions are told apart. They are carried out in this order.
@@ -58,13 +58,13 @@ AS $$
 		 "needs": ["api_albumthing.photo_count"], "unless": ["api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id"],
 		 "value": "COALESCE(f.photos, 0)",
-		 "from": "SELECT a.key, (a.photos OPERATOR(pg_catalog.-) COALESCE(h.photos, 0))::pg_catalog.int4 AS photos FROM (SELECT l.albumthing_id AS key, pg_catalog.count(l.photo_id) AS photos FROM {schema}.api_albumthing_photos AS l WHERE l.albumthing_id {=} ANY ({keys}) GROUP BY l.albumthing_id) AS a LEFT JOIN (SELECT l.albumthing_id AS key, pg_catalog.count(*) AS photos FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE (p.hidden) AND l.albumthing_id {=} ANY ({keys}) GROUP BY l.albumthing_id) AS h ON h.key {=} a.key"},
+		 "from": "SELECT l.albumthing_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_albumthing_photos AS l WHERE l.albumthing_id {=} ANY ({keys}) AND l.photo_id IS NOT NULL AND NOT EXISTS (SELECT FROM {photo} AS p WHERE p.{photo.key} {=} l.photo_id AND (p.hidden)) GROUP BY l.albumthing_id"},
 		{"name": "thing_count_visible", "table": "api_albumthing", "key": "id",
 		 "column": "photo_count",
 		 "needs": ["api_albumthing.photo_count", "api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id"],
 		 "value": "COALESCE(f.photos, 0)",
-		 "from": "SELECT a.key, (a.photos OPERATOR(pg_catalog.-) COALESCE(h.photos, 0))::pg_catalog.int4 AS photos FROM (SELECT l.albumthing_id AS key, pg_catalog.count(l.photo_id) AS photos FROM {schema}.api_albumthing_photos AS l WHERE l.albumthing_id {=} ANY ({keys}) GROUP BY l.albumthing_id) AS a LEFT JOIN (SELECT l.albumthing_id AS key, pg_catalog.count(*) AS photos FROM {schema}.api_albumthing_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE (p.hidden OR p.in_trashcan OR p.removed) AND l.albumthing_id {=} ANY ({keys}) GROUP BY l.albumthing_id) AS h ON h.key {=} a.key"},
+		 "from": "SELECT l.albumthing_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_albumthing_photos AS l WHERE l.albumthing_id {=} ANY ({keys}) AND l.photo_id IS NOT NULL AND NOT EXISTS (SELECT FROM {photo} AS p WHERE p.{photo.key} {=} l.photo_id AND (p.hidden OR p.in_trashcan OR p.removed)) GROUP BY l.albumthing_id"},
 		{"name": "thing_covers", "table": "api_albumthing", "key": "id",
 		 "into": "api_albumthing_cover_photos",
 		 "needs": ["api_albumthing_cover_photos.albumthing_id"],
@@ -82,7 +82,7 @@ AS $$
 		 "needs": ["api_tag.photo_count", "api_tag_photos.tag_id"],
 		 "touched": ["api_tag_photos.tag_id"],
 		 "value": "COALESCE(f.photos, 0)",
-		 "from": "SELECT a.key, (a.photos OPERATOR(pg_catalog.-) COALESCE(h.photos, 0))::pg_catalog.int4 AS photos FROM (SELECT l.tag_id AS key, pg_catalog.count(l.photo_id) AS photos FROM {schema}.api_tag_photos AS l WHERE l.tag_id {=} ANY ({keys}) GROUP BY l.tag_id) AS a LEFT JOIN (SELECT l.tag_id AS key, pg_catalog.count(*) AS photos FROM {schema}.api_tag_photos AS l JOIN {photo} AS p ON p.{photo.key} {=} l.photo_id WHERE (p.hidden OR p.in_trashcan OR p.removed) AND l.tag_id {=} ANY ({keys}) GROUP BY l.tag_id) AS h ON h.key {=} a.key"},
+		 "from": "SELECT l.tag_id AS key, pg_catalog.count(*)::pg_catalog.int4 AS photos FROM {schema}.api_tag_photos AS l WHERE l.tag_id {=} ANY ({keys}) AND l.photo_id IS NOT NULL AND NOT EXISTS (SELECT FROM {photo} AS p WHERE p.{photo.key} {=} l.photo_id AND (p.hidden OR p.in_trashcan OR p.removed)) GROUP BY l.tag_id"},
 		{"name": "thing_modified", "table": "api_albumthing", "key": "id", "column": "last_modified",
 		 "needs": ["api_albumthing.last_modified"],
 		 "touched": ["api_albumthing_photos.albumthing_id"],
