@@ -115,6 +115,8 @@ sub meta
     like($_, $semantic, "a version has three numbers: $_")
         for $meta->{version}, $meta->{'meta-spec'}{version}, values %{ $meta->{prereqs}{runtime}{requires} };
     ok(ref $meta->{license} ne 'HASH' || !(grep { !m{^https?://} } values %{ $meta->{license} }), 'its licence');
+    like(slurp_file('debian/changelog'), qr/\Amissing-photos \(\Q$version\E-\d+\)/, 'Debian\'s package has it, too');
+    like((slurp_file('CHANGELOG.md') =~ /^(## .*)/m)[0], qr/^## \Q$version\E\b/, 'and so has the newest change');
     is($meta->{'meta-spec'}{version}, '1.0.0', 'the version of the specification');
     is_deeply([ sort keys %{ $meta->{provides} } ], ['missing_photos'], 'it provides one extension');
     for my $provided (values %{ $meta->{provides} })
