@@ -121,6 +121,10 @@ AS $$
 		                   ELSE 'not unique' END)
 		  FROM bound
 		 WHERE bound.role = 'link'
+		UNION ALL
+		SELECT format('%s is no table', bound.relation)
+		  FROM bound
+		 WHERE NOT missing_photos.contract_is_table((mapping ->> 'schema')::name, bound.relation::name)
 	)
 	SELECT string_agg(line.line, E'\n' ORDER BY line.line COLLATE "C") FROM line
 $$;

@@ -21,6 +21,20 @@ $$;
 COMMENT ON FUNCTION missing_photos.contract_relation IS
 	'the first of these tables that the schema holds';
 
+CREATE FUNCTION missing_photos.contract_is_table(library_schema name, relation name)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT EXISTS (
+		SELECT FROM pg_class AS class
+		  JOIN pg_namespace AS space ON space.oid = class.relnamespace
+		 WHERE space.nspname = library_schema AND class.relname = relation
+		   AND class.relkind IN ('r', 'p'))
+$$;
+COMMENT ON FUNCTION missing_photos.contract_is_table IS
+	'whether this is a table of the server''s own, whose rows have places';
+
 CREATE FUNCTION missing_photos.contract_column(
 	library_schema name, relation name, candidates jsonb, OUT name name, OUT type text)
 LANGUAGE sql STABLE

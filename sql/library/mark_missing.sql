@@ -21,6 +21,46 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.generate_mark_missing IS 'defines library_mark_missing';
 
+-- The two statements that write many rows, where the lock has told which.  With a place (ctid) no index
+-- is asked again.  A trigger of the library's may have written the same rows since, which then lie
+-- elsewhere: whoever wrote fewer than were locked asks once more, by the keys alone.
+CREATE FUNCTION missing_photos.mark_missing_writes(names jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE names ->> 'flag' WHEN 'own' THEN '' ELSE
+		flag || ' AND f.{file.place} {=} t.place' || $body$;
+	GET DIAGNOSTICS written = ROW_COUNT;
+	IF my.written {<>} (SELECT pg_catalog.count(*)
+	                      FROM (SELECT DISTINCT t.key
+	                              FROM ROWS FROM (pg_catalog.unnest(my.gone), pg_catalog.unnest(my.flags),
+	                                              pg_catalog.unnest(my.free)) AS t(key, flag, free)
+	                             WHERE t.free AND NOT t.flag) AS d) THEN$body$
+		|| flag || $body$;
+	END IF;$body$ END
+		|| unlink || ' AND l.{link.place} {=} t.place' || $body$;
+	GET DIAGNOSTICS written = ROW_COUNT;
+	IF my.written {<>} (SELECT pg_catalog.count(*) FROM pg_catalog.unnest(my.free) AS t(free)
+	                     WHERE t.free) THEN$body$
+		|| unlink || $body$;
+	END IF;$body$
+	  FROM (SELECT $body$
+	UPDATE {file} AS f SET {set_missing}
+	  FROM ROWS FROM (pg_catalog.unnest(my.gone), pg_catalog.unnest(my.file_places),
+	                  pg_catalog.unnest(my.free)) AS t(key, place, free)
+	 WHERE t.free AND f.{file.key} {=} t.key{and_file_of_owner} AND NOT f.{file.missing}$body$ AS flag,
+	$body$
+	DELETE FROM {link} AS l
+	 USING ROWS FROM (pg_catalog.unnest(my.photo_keys), pg_catalog.unnest(my.gone),
+	                  pg_catalog.unnest(my.link_places), pg_catalog.unnest(my.free))
+	    AS t(photo, file, place, free)
+	 WHERE t.free AND l.{link.photo} {=} t.photo
+	   AND COALESCE(l.{link.file} {=} t.file, false){and_link_of_owner}$body$ AS unlink) AS piece
+$$;
+COMMENT ON FUNCTION missing_photos.mark_missing_writes IS
+	'the part of the body that flags files and takes links away';
+
 CREATE FUNCTION missing_photos.mark_missing_linked(names jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE
@@ -30,7 +70,6 @@ AS $$
 #variable_conflict use_column
 <<my>>
 DECLARE
-	ordinals pg_catalog.int8[];
 	held_ordinals pg_catalog.int8[];
 	held_files {file.key:type}[];
 	others pg_catalog.bool;		-- whether any of the photos has another link
@@ -40,50 +79,64 @@ DECLARE
 	flags pg_catalog.bool[];
 	free pg_catalog.bool[];
 	afters pg_catalog.text[];
+	photo_keys {photo.key:type}[];
 	gone {file.key:type}[];
+	link_places {link.place:type}[];
+	file_places {file.place:type}[];
+	written pg_catalog.int8;
 	best pg_catalog.jsonb := pg_catalog.jsonb_build_object();
 	held pg_catalog.jsonb := pg_catalog.jsonb_build_object();
 BEGIN
 	-- What comes back is locked, and is what the rows say now. One statement for the three tables:
 	-- each row is found once, by its keys. It waits for nobody, so its order can't lead to a
 	-- deadlock (library_lock tells more). COALESCE: a link is to be found by its photo, which has few;
-	-- an index on files would serve as well, but texts compare slowly.
-	SELECT pg_catalog.array_agg(k.ordinal), pg_catalog.array_agg(k.photo), pg_catalog.array_agg(k.file),
-	       pg_catalog.array_agg(k.was_main), pg_catalog.array_agg(k.flagged),
-	       pg_catalog.array_agg(k.same), pg_catalog.array_agg(k.key)
-	  INTO ordinals, photos, files, mains, flags, free, gone
-	  FROM (SELECT g.ordinal, p.{photo.key}::pg_catalog.text AS photo,
-	               f.{file.key}::pg_catalog.text AS file, f.{file.key} AS key,
-	               COALESCE(p.{photo.main} {=} f.{file.key}, false) AS was_main,
-	               f.{file.missing} AS flagged,
-	               COALESCE(g.path {=} f.{file.path}::pg_catalog.text,
-	                        g.path IS NULL AND f.{file.path} IS NULL) AS same
-	          FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
-	                          pg_catalog.unnest($3::{file.key:type}[]), pg_catalog.unnest($4))
-	               WITH ORDINALITY AS g(photo, file, path, ordinal)
-	          JOIN {link} AS l
-	            ON l.{link.photo} {=} g.photo AND COALESCE(l.{link.file} {=} g.file, false){and_link_of_owner}
-	          JOIN {photo} AS p
-	            ON p.{photo.key} {=} g.photo AND p.{photo.owner} {=} $1::{photo.owner:type}
-	          JOIN {file} AS f ON f.{file.key} {=} g.file{and_file_of_owner}
-	         ORDER BY l.{link.photo}, l.{link.file}
-	           FOR NO KEY UPDATE OF p, f SKIP LOCKED
-	           FOR UPDATE OF l SKIP LOCKED) AS k;
-	-- A pair of which anything is locked by another session has links that didn't come back.
-	SELECT COALESCE(pg_catalog.array_agg(k.ordinal) FILTER (WHERE k.links {<>} 0), '{}'),
-	       pg_catalog.bool_or(k.others)
-	  INTO held_ordinals, others
-	  FROM (SELECT e.ordinal, pg_catalog.sum(e.sign) AS links, pg_catalog.bool_or(e.other) AS others
-	          FROM (SELECT h.ordinal, 1 AS sign, false AS other
-	                  FROM pg_catalog.unnest(my.ordinals) AS h(ordinal)
-	                UNION ALL
-	                SELECT g.ordinal, CASE WHEN l.{link.file} {=} g.file THEN -1 ELSE 0 END,
-	                       l.{link.file} {<>} g.file
-	                  FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
-	                                  pg_catalog.unnest($3::{file.key:type}[]))
-	                       WITH ORDINALITY AS g(photo, file, ordinal)
-	                  JOIN {link} AS l ON l.{link.photo} {=} g.photo{and_link_of_owner}) AS e
-	         GROUP BY e.ordinal) AS k;
+	-- an index on files would serve as well, but texts compare slowly. A pair of which anything is
+	-- locked by another session has links that were seen and not locked.
+	WITH seen AS MATERIALIZED (
+		SELECT g.ordinal, g.photo, g.file, g.path, l.{link.place} AS place,
+		       COALESCE(l.{link.file} {=} g.file, false) AS asked, {links_of_place} AS links
+		  FROM ROWS FROM (pg_catalog.unnest($2::{photo.key:type}[]),
+		                  pg_catalog.unnest($3::{file.key:type}[]), pg_catalog.unnest($4))
+		       WITH ORDINALITY AS g(photo, file, path, ordinal)
+		  JOIN {link} AS l ON l.{link.photo} {=} g.photo{and_link_of_owner}{by_place}
+	), held AS MATERIALIZED (
+		SELECT s.ordinal, p.{photo.key}::pg_catalog.text AS photo, p.{photo.key} AS photo_key,
+		       f.{file.key}::pg_catalog.text AS file, f.{file.key} AS file_key,
+		       COALESCE(p.{photo.main} {=} f.{file.key}, false) AS was_main,
+		       f.{file.missing} AS flagged,
+		       COALESCE(s.path {=} f.{file.path}::pg_catalog.text,
+		                s.path IS NULL AND f.{file.path} IS NULL) AS same,
+		       l.{link.place} AS link_place, f.{file.place} AS file_place
+		  FROM seen AS s
+		  JOIN {link} AS l
+		    ON l.{link.place} {=} s.place AND l.{link.photo} {=} s.photo
+		   AND COALESCE(l.{link.file} {=} s.file, false){and_link_of_owner}
+		  JOIN {photo} AS p
+		    ON p.{photo.key} {=} s.photo AND p.{photo.owner} {=} $1::{photo.owner:type}
+		  JOIN {file} AS f ON f.{file.key} {=} s.file{and_file_of_owner}
+		 WHERE s.asked
+		 ORDER BY l.{link.photo}, l.{link.file}
+		   FOR NO KEY UPDATE OF p, f SKIP LOCKED
+		   FOR UPDATE OF l SKIP LOCKED
+	), busy AS MATERIALIZED (
+		SELECT e.ordinal
+		  FROM (SELECT s.ordinal, s.links FROM seen AS s WHERE s.asked
+		        UNION ALL
+		        SELECT h.ordinal, -1 FROM held AS h) AS e
+		 GROUP BY e.ordinal
+		HAVING pg_catalog.sum(e.links) {<>} 0
+	)
+	SELECT (SELECT COALESCE(pg_catalog.array_agg(b.ordinal), '{}') FROM busy AS b),
+	       (SELECT pg_catalog.bool_or(NOT s.asked) FROM seen AS s),
+	       pg_catalog.array_agg(h.photo), pg_catalog.array_agg(h.file),
+	       pg_catalog.array_agg(h.was_main), pg_catalog.array_agg(h.flagged),
+	       pg_catalog.array_agg(h.same), pg_catalog.array_agg(h.photo_key),
+	       pg_catalog.array_agg(h.file_key), pg_catalog.array_agg(h.link_place),
+	       pg_catalog.array_agg(h.file_place)
+	  INTO held_ordinals, others, photos, files, mains, flags, free, photo_keys, gone, link_places,
+	       file_places
+	  FROM held AS h
+	 WHERE h.same AND NOT h.ordinal {=} ANY (SELECT b.ordinal FROM busy AS b);
 	IF pg_catalog.cardinality(my.held_ordinals) {>} 0 THEN
 		held_files := ARRAY(SELECT g.file
 		                      FROM pg_catalog.unnest($3::{file.key:type}[])
@@ -100,15 +153,6 @@ BEGIN
 		  JOIN {file} AS f ON f.{file.key} {=} g.file{and_file_of_owner}
 		 WHERE g.ordinal {=} ANY (SELECT pg_catalog.unnest(my.held_ordinals));
 	END IF;
-	SELECT pg_catalog.array_agg(t.photo), pg_catalog.array_agg(t.file), pg_catalog.array_agg(t.main),
-	       pg_catalog.array_agg(t.flag), pg_catalog.array_agg(true), pg_catalog.array_agg(t.key)
-	  INTO photos, files, mains, flags, free, gone
-	  FROM ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
-	                  pg_catalog.unnest(my.mains), pg_catalog.unnest(my.flags),
-	                  pg_catalog.unnest(my.free), pg_catalog.unnest(my.gone),
-	                  pg_catalog.unnest(my.ordinals))
-	    AS t(photo, file, main, flag, same, key, ordinal)
-	 WHERE t.same AND NOT t.ordinal {=} ANY (SELECT pg_catalog.unnest(my.held_ordinals));
 	IF my.photos IS NULL THEN
 		RETURN;
 	END IF;
@@ -159,19 +203,7 @@ BEGIN
 	                  pg_catalog.unnest(my.afters)) AS t(photo, file, after)
 	 WHERE t.after {<>} t.file AND p.{photo.key} {=} t.photo::{photo.key:type}
 	   AND p.{photo.owner} {=} $1::{photo.owner:type};$body$ END
-	|| CASE names ->> 'flag' WHEN 'own' THEN '' ELSE $body$
-	UPDATE {file} AS f SET {set_missing}
-	 WHERE f.{file.key} {=} ANY (ARRAY(
-	           SELECT t.file::{file.key:type}
-	             FROM ROWS FROM (pg_catalog.unnest(my.files), pg_catalog.unnest(my.free))
-	               AS t(file, free)
-	            WHERE t.free)){and_file_of_owner}
-	   AND NOT f.{file.missing};$body$ END || $body$
-	DELETE FROM {link} AS l
-	 USING ROWS FROM (pg_catalog.unnest(my.photos), pg_catalog.unnest(my.files),
-	                  pg_catalog.unnest(my.free)) AS t(photo, file, free)
-	 WHERE t.free AND l.{link.photo} {=} t.photo::{photo.key:type}
-	   AND COALESCE(l.{link.file} {=} t.file::{file.key:type}, false){and_link_of_owner};
+	|| missing_photos.mark_missing_writes(names) || $body$
 	-- A pair that was given twice is told once.
 	RETURN QUERY
 	SELECT DISTINCT t.photo, t.file, CASE WHEN t.free THEN 'changed' ELSE 'busy' END, t.main,

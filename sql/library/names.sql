@@ -36,6 +36,7 @@ BEGIN
 		'job_import', quote_nullable(mapping #>> '{job_types,import}'),
 		'more_job_columns', missing_photos.contract_more(mapping, 'job', 'columns'),
 		'more_job_values', missing_photos.contract_more(mapping, 'job', 'values'));
+	names := names || missing_photos.contract_places(mapping, names);
 	names := names || missing_photos.registered_names(mapping, names);
 	names := names || missing_photos.path_names(mapping, names);
 	RETURN names || CASE mapping ->> 'shape'
@@ -45,6 +46,27 @@ END
 $$;
 COMMENT ON FUNCTION missing_photos.contract_names IS
 	'what the placeholders of the generators'' templates stand for';
+
+-- What finds a row again that was just locked: its place in the table, or in a view, which has none, its
+-- key; of a link, which has no key, the photo's.
+CREATE FUNCTION missing_photos.contract_places(mapping jsonb, names jsonb)
+RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT COALESCE(jsonb_object_agg(at.role || '.place', at.name)
+	                || jsonb_object_agg(at.role || '.place:type', at.type), '{}')
+	  FROM (VALUES ('file', 'file.key'), ('link', 'link.photo')) AS found (role, by_key)
+	 CROSS JOIN LATERAL (SELECT missing_photos.contract_is_table(
+	           (mapping ->> 'schema')::name,
+	           (mapping #>> ARRAY['tables', found.role, 'name'])::name) AS is_table) AS kind
+	 CROSS JOIN LATERAL (SELECT found.role,
+	           CASE WHEN is_table THEN 'ctid' ELSE names ->> by_key END AS name,
+	           CASE WHEN is_table THEN 'pg_catalog.tid' ELSE names ->> (by_key || ':type') END AS type) AS at
+	 WHERE names ? found.role
+$$;
+COMMENT ON FUNCTION missing_photos.contract_places IS
+	'by what rows are found again that were just locked';
 
 -- Conditions that only some layouts need. In all templates p is the photo, l the link, f the file,
 -- u the owner, and $1 the owner asked for where one is.
@@ -80,6 +102,11 @@ AS $$
 			THEN ' AND f.{file.owner} {=} k.{link.owner}' ELSE '' END,
 		'and_k_of_owner', CASE WHEN names ? 'link.owner'
 			THEN ' AND k.{link.owner} {=} $1::{photo.owner:type}' ELSE '' END,
+		-- A place that is none may hold several links.
+		'links_of_place', CASE names ->> 'link.place:type' WHEN 'pg_catalog.tid' THEN '1'
+			ELSE 'pg_catalog.count(*)' END,
+		'by_place', CASE names ->> 'link.place:type' WHEN 'pg_catalog.tid' THEN ''
+			ELSE ' GROUP BY g.ordinal, g.photo, g.file, g.path, l.{link.place}, l.{link.file}' END,
 		'new_is_content', CASE WHEN names ? 'photo.hash'
 			THEN 'n.{photo.hash}::{file.key:type} {=} f.{file.key}'
 			ELSE 'n.{photo.main} {=} f.{file.key}' END,
