@@ -21,9 +21,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION missing_photos.generate_mark_missing IS 'defines library_mark_missing';
 
--- The two statements that write many rows, where the lock has told which.  With a place (ctid) no index
--- is asked again.  A trigger of the library's may have written the same rows since, which then lie
--- elsewhere: whoever wrote fewer than were locked asks once more, by the keys alone.
+-- The two statements that write many rows, where the lock has told which. With a place (ctid) no
+-- index is asked again. A trigger of the library's may have written the same rows since, which then
+-- lie elsewhere: whoever wrote fewer than were locked asks once more, by the keys alone.
 CREATE FUNCTION missing_photos.mark_missing_writes(names jsonb)
 RETURNS text
 LANGUAGE sql IMMUTABLE

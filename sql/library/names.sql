@@ -47,8 +47,8 @@ $$;
 COMMENT ON FUNCTION missing_photos.contract_names IS
 	'what the placeholders of the generators'' templates stand for';
 
--- What finds a row again that was just locked: its place in the table, or in a view, which has none, its
--- key; of a link, which has no key, the photo's.
+-- What finds a row again that was just locked: its place in the table, or in a view, which has none,
+-- its key; of a link, which has no key, the photo's.
 CREATE FUNCTION missing_photos.contract_places(mapping jsonb, names jsonb)
 RETURNS jsonb
 LANGUAGE sql STABLE
