@@ -14,6 +14,7 @@ end_bench() {
     trap - EXIT
     close_session
     if declare -F unmount_far >/dev/null; then unmount_far; fi
+    if declare -F unmount_slow_disk >/dev/null; then unmount_slow_disk; fi
     if declare -F stop_hash_services >/dev/null; then stop_hash_services; fi
     if [ -n "${MISSING_PHOTOS_BENCH_KEEP:-}" ]; then
         test/tools/server stop "$server" fast

@@ -1,6 +1,5 @@
 # section_scan.sh: a scan that finds nothing missing, beside what can't be avoided: the query that
-# fetches its rows, and a walk over the tree.  LibrePhotos's tables and the standalone ones; warm, and
-# with the operating system's caches dropped before each run (root only).
+# fetches its rows, and a walk over the tree.  LibrePhotos's tables and the standalone ones; warm.
 
 QUERY="SELECT photo, file, path, flagged, readonly FROM missing_photos.library_files('7')"
 time_find() { run_command find "$tree"; }
@@ -36,29 +35,12 @@ scan_warm() {
         "$(awk -v b="$base" 'BEGIN { print b * 1.25 }')"
 }
 
-scan_cold() {
-    if ! can_forget; then
-        printf '\nCold caches: not measured, only root may drop them.\n'
-        return
-    fi
-    open_session "$1"
-    ask "$SCAN"
-    take_turns_cold find bfs scan
-    heading "$files files in $((files / PER_FOLDER)) folders, $1, cold caches, nothing missing"
-    row 'find' "${ms[find]}" "${ms[find]}"
-    row 'bfs' "${ms[bfs]}" "${ms[find]}"
-    row 'SELECT scan_missing(owner)' "${ms[scan]}" "${ms[find]}"
-    goal "cold, a scan takes at most 0.6 times what find does" "${ms[scan]}" \
-        "$(awk -v f="${ms[find]}" 'BEGIN { print f * 0.6 }')"
-}
-
 section_scan() {
     local tree=$data/tree files=$FILES
     make_tree "$tree" "$files"
     make_librephotos librephotos "$tree" "$files"
     make_standalone standalone "$tree" "$files"
     scan_warm librephotos
-    scan_cold librephotos
     scan_warm standalone
     open_session librephotos
     take_turns_once stat_file
