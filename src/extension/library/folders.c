@@ -46,6 +46,7 @@ struct Folders
 	MemoryContext context;
 	known_hash *table;
 	bool		any_lost;
+	bool		failed;			/* nothing was learnt */
 	KnownFolder *last;			/* rows of one folder often follow each other; NULL: none yet */
 };
 
@@ -218,6 +219,12 @@ folders_fail(Folders *folders, const FileRow *row)
 }
 
 void
+folders_fail_all(Folders *folders)
+{
+	folders->failed = true;
+}
+
+void
 folders_collect(const Folders *folders, Columns *columns)
 {
 	known_iterator at;
@@ -226,7 +233,7 @@ folders_collect(const Folders *folders, Columns *columns)
 	known_start_iterate(folders->table, &at);
 	while ((folder = known_iterate(folders->table, &at)) != NULL)
 	{
-		bool		learnt = is_new(folder) && !folder->failed;
+		bool		learnt = is_new(folder) && !folder->failed && !folders->failed;
 
 		if (!learnt && folder->lost_files == 0)
 			continue;

@@ -33,6 +33,8 @@ extern void folders_lose(Folders *folders, const FileRow *row);
 extern bool folders_any_lost(const Folders *folders);
 /* The row could not be learnt after all, so its folder isn't wholly known. */
 extern void folders_fail(Folders *folders, const FileRow *row);
+/* Rows couldn't be learnt, nobody asks which: the next scan learns all folders that are new. */
+extern void folders_fail_all(Folders *folders);
 /* What was learnt, and what is left where rows were lost, to be kept: columns (folder text, signature bigint, files bigint). */
 extern void folders_collect(const Folders *folders, Columns *columns);
 

@@ -6,6 +6,7 @@
 
 #include "learn.h"
 #include "sql_calls.h"
+#include "subtransaction.h"
 
 enum
 {
@@ -32,15 +33,22 @@ learn_add(Columns *seen, const char *file, size_t length, const MpIdentity *iden
 	columns_set_int8(seen, I_CTIME, identity->ctime_ns);
 }
 
-void
-learn_note(const Columns *seen)
+static void
+note(void *arguments)
+{
+	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, $7)", arguments);
+}
+
+bool
+learn_note(const Columns *seen, bool certain)
 {
 	Arguments	a = {0};
 
 	if (seen->n_rows == 0)
-		return;
+		return true;
 	argument_columns(&a, seen);
-	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, false)", &a);
+	argument_datum(&a, BOOLOID, BoolGetDatum(certain));
+	return try_without_waiting(note, &a);
 }
 
 static void
@@ -78,7 +86,8 @@ learn_some(Found *found, Folders *folders, int most)
 		else
 			folders_fail(folders, &next.row);
 	}
-	learn_note(seen);
+	if (!learn_note(seen, false))
+		folders_fail_all(folders);
 	columns_free(seen);
 	return more;
 }

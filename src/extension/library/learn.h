@@ -8,10 +8,15 @@
 #include "folders.h"
 #include "found.h"
 
-/* What files look like: gathered, then noted for those that aren't in doubt. */
+/*
+ * What files look like: gathered, then noted for those that aren't in doubt, or for all where it is
+ * certain that they are these files.  Sessions that see the same files in another order must not wait
+ * for each other: false when somebody is noting some of them, and then nothing was noted.  What isn't
+ * noted is learnt by the next scan.
+ */
 extern Columns *learn_columns(MemoryContext parent);
 extern void learn_add(Columns *seen, const char *file, size_t length, const MpIdentity *identity);
-extern void learn_note(const Columns *seen);
+extern bool learn_note(const Columns *seen, bool certain);
 
 /*
  * Notes up to `most` identities from what was found; false when none is left.  Folders of files

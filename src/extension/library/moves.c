@@ -8,6 +8,7 @@
 
 #include "beside.h"
 #include "compat.h"
+#include "learn.h"
 #include "moves.h"
 #include "sql_calls.h"
 
@@ -41,6 +42,22 @@ moves_add(Columns *moves, const char *photo, const char *file, const char *from,
 	columns_set_int8(moves, MOVE_SIZE, identity->size);
 	columns_set_int8(moves, MOVE_MTIME, identity->mtime_ns);
 	columns_set_int8(moves, MOVE_CTIME, identity->ctime_ns);
+}
+
+/* What the file looked like at its new place; false when nobody saw it there. */
+static bool
+seen_there(const Columns *moves, int row, MpIdentity *identity)
+{
+	if (moves->nulls[MOVE_FSID][row])
+		return false;
+	*identity = (MpIdentity) {
+		.fsid = DatumGetInt64(moves->values[MOVE_FSID][row]),
+		.inode = DatumGetInt64(moves->values[MOVE_INODE][row]),
+		.size = DatumGetInt64(moves->values[MOVE_SIZE][row]),
+		.mtime_ns = DatumGetInt64(moves->values[MOVE_MTIME][row]),
+		.ctime_ns = DatumGetInt64(moves->values[MOVE_CTIME][row])
+	};
+	return true;
 }
 
 static void
@@ -204,16 +221,17 @@ move(Changes *changes, const Columns *moves, Columns *moved, Columns *again)
 static void
 note_identities(const Columns *moved)
 {
-	Columns    *seen = moves_columns(CurrentMemoryContext);
-	Arguments	a = {0};
+	Columns    *seen = learn_columns(CurrentMemoryContext);
 
 	for (int i = 0; i < moved->n_rows; i++)
-		if (!moved->nulls[MOVE_FSID][i])
-			copy_row(seen, moved, i);
-	argument_datum(&a, TEXTARRAYOID, columns_array(seen, MOVE_FILE));
-	for (int i = MOVE_FSID; i <= MOVE_CTIME; i++)
-		argument_datum(&a, columns_array_type(seen, i), columns_array(seen, i));
-	call_as_owner("SELECT missing_photos.note_identities($1, $2, $3, $4, $5, $6, true)", &a);
+	{
+		const char *file = columns_cstring(moved, MOVE_FILE, i);
+		MpIdentity	identity;
+
+		if (seen_there(moved, i, &identity))
+			learn_add(seen, file, strlen(file), &identity);
+	}
+	(void) learn_note(seen, true);
 	columns_free(seen);
 }
 

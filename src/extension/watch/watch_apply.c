@@ -103,7 +103,7 @@ note_identities(const Names *names, PathRow *const *rows, int n)
 
 	for (int i = 0; i < n; i++)
 		learn_add(seen, rows[i]->file, strlen(rows[i]->file), &names->identities[rows[i]->name]);
-	learn_note(seen);
+	(void) learn_note(seen, false);
 	columns_free(seen);
 }
 
