@@ -26,7 +26,7 @@
  *                  owner_lock
  *   library/   the library brought in line with the disk
  *                  learn, folders (what healthy files look like), restore, renew (whether what is back is
- *                  believed), holders, copies, twins, claims, moves, apply, file_hash, file_hashes,
+ *                  believed), holders, copies, twins, gone_names, claims, moves, apply, file_hash, file_hashes,
  *                  library (the contract)
  *   disk/      rows in, verdicts out
  *                  add_root, stream, judge, batch, found, file_row, discovery, discovery_answer,
