@@ -25,6 +25,7 @@ start_watching($case);
 exchanged_files();
 exchanged_with_a_stranger();
 exchanged_folders();
+exchanged_in_a_renamed_folder();
 in_another_encoding();
 replaced_by_a_folder();
 set_otherwise();
@@ -143,6 +144,23 @@ sub exchanged_folders
     exchange('album4', 'album6/3.jpg');
     right('and back');
     nothing_left('folders exchanged');
+}
+
+# The folder's name is told when its files have changed places already.
+sub exchanged_in_a_renamed_folder
+{
+    my $watcher = watcher_pid($case);
+    kill 'STOP', $watcher;
+    move('album2', 'renamed');
+    exchange('renamed/2.jpg', 'renamed/3.jpg');
+    move('renamed/4.jpg', 'renamed/aside.jpg');
+    move('renamed/5.jpg', 'renamed/4.jpg');
+    move('renamed/aside.jpg', 'renamed/5.jpg');
+    kill 'CONT', $watcher;
+    right('a folder renamed, then files exchanged in it');
+    nothing_left('exchanged in a renamed folder');
+    move('renamed', 'album2');
+    right('and named as before');
 }
 
 # What has such a name is gone for the database, until it has another one.

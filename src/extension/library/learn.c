@@ -51,6 +51,26 @@ learn_note(const Columns *seen, bool certain)
 	return try_without_waiting(note, &a);
 }
 
+bool *
+learn_others(const Columns *seen)
+{
+	bool	   *others = palloc0(seen->n_rows + 1);
+	Arguments	a = {0};
+
+	argument_columns(&a, seen);
+	call_as_owner("SELECT s.ordinal"
+				  "  FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3),"
+				  "                  pg_catalog.unnest($4), pg_catalog.unnest($5), pg_catalog.unnest($6))"
+				  "       WITH ORDINALITY AS s (file, fsid, inode, size, mtime_ns, ctime_ns, ordinal)"
+				  "  JOIN missing_photos.file_identity AS known"
+				  "    ON known.file OPERATOR(pg_catalog.=) s.file"
+				  " WHERE missing_photos.is_anothers(s.file, known.inode, s.fsid, s.inode, s.size,"
+				  "                                  s.mtime_ns)", &a);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		others[result_int8(i, 1) - 1] = true;
+	return others;
+}
+
 static void
 add_found(Columns *seen, const FoundRow *found)
 {

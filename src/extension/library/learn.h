@@ -18,6 +18,9 @@ extern Columns *learn_columns(MemoryContext parent);
 extern void learn_add(Columns *seen, const char *file, size_t length, const MpIdentity *identity);
 extern bool learn_note(const Columns *seen, bool certain);
 
+/* Of each: whether what was seen is known to be another file of the library. */
+extern bool *learn_others(const Columns *seen);
+
 /*
  * Notes up to `most` identities from what was found; false when none is left.  Folders of files
  * that turned out not to be there are taken out of what is learnt.

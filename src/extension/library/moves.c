@@ -44,9 +44,8 @@ moves_add(Columns *moves, const char *photo, const char *file, const char *from,
 	columns_set_int8(moves, MOVE_CTIME, identity->ctime_ns);
 }
 
-/* What the file looked like at its new place; false when nobody saw it there. */
-static bool
-seen_there(const Columns *moves, int row, MpIdentity *identity)
+bool
+moves_seen(const Columns *moves, int row, MpIdentity *identity)
 {
 	if (moves->nulls[MOVE_FSID][row])
 		return false;
@@ -228,7 +227,7 @@ note_identities(const Columns *moved)
 		const char *file = columns_cstring(moved, MOVE_FILE, i);
 		MpIdentity	identity;
 
-		if (seen_there(moved, i, &identity))
+		if (moves_seen(moved, i, &identity))
 			learn_add(seen, file, strlen(file), &identity);
 	}
 	(void) learn_note(seen, true);

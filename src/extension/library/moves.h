@@ -26,6 +26,9 @@ extern Columns *moves_columns(MemoryContext parent);
 extern void moves_add(Columns *moves, const char *photo, const char *file, const char *from,
 					  const char *to, const MpIdentity *identity);
 
+/* What the file looked like at its new place; false when nobody saw it there. */
+extern bool moves_seen(const Columns *moves, int row, MpIdentity *identity);
+
 /*
  * Needs an SPI connection.  Adds what was moved to `moved` (moves_columns, or NULL) and to
  * changes->restored (files, not pairs), what others held locked to the end to changes->busy.  What is

@@ -9,10 +9,13 @@
 #include "digest.h"
 #include "found.h"
 #include "judge.h"
+#include "learn.h"
 #include "reasons.h"
 #include "remap.h"
 #include "sql_calls.h"
 #include "stream.h"
+
+#define ANOTHER_FILE "another file is in its place"
 
 static bool
 take_all(void *unused, const FileRow *row)
@@ -170,7 +173,7 @@ conclude(Remap *remap, int row, const Digest *digest, const char *wanted)
 	else if (strcmp(digest->text, wanted) != 0)
 	{
 		remap->states[row] = REMAP_DIFFERENT;
-		remap->reasons[row] = "another file is in its place";
+		remap->reasons[row] = ANOTHER_FILE;
 	}
 }
 
@@ -223,11 +226,41 @@ find_impostors(Remap *remap)
 	columns_free(files);
 }
 
+/* Files may have changed places in their folder since it was renamed. */
+static void
+find_others(Remap *remap)
+{
+	Columns    *seen = learn_columns(CurrentMemoryContext);
+	int		   *numbers = palloc((remap->n + 1) * sizeof(int));
+	bool	   *others;
+
+	for (int i = 0; i < remap->n; i++)
+	{
+		const char *file = remap_text(remap, MOVE_FILE, i);
+		MpIdentity	identity;
+
+		if (!moves_seen(remap->files, i, &identity))
+			continue;
+		numbers[seen->n_rows] = i;
+		learn_add(seen, file, strlen(file), &identity);
+	}
+	others = learn_others(seen);
+	for (int i = 0; i < seen->n_rows; i++)
+	{
+		if (!others[i])
+			continue;
+		remap->states[numbers[i]] = REMAP_DIFFERENT;
+		remap->reasons[numbers[i]] = ANOTHER_FILE;
+	}
+	columns_free(seen);
+}
+
 void
 remap_look(Remap *remap)
 {
 	judge_all(remap);
 	find_impostors(remap);
+	find_others(remap);
 }
 
 static bool
