@@ -60,11 +60,13 @@ run_pair() {
     probe=$(storage from --pull=never missing-photos-probe) &&
         database=$(storage from --pull=never postgres-missing-photos) || return 1
     storage run -v "$work/socket:/run/missing_photos" -v "$work/photos:/data:ro" "$probe" -- \
-        missing_photos_probe --listen /run/missing_photos/probe.socket --root /data --peer 999 &
+        sh -c 'echo $$ >/run/missing_photos/pid
+            exec missing_photos_probe --listen /run/missing_photos/probe.socket --root /data --peer 999' &
     for _ in $(seq 100); do [ -S "$work/socket/probe.socket" ] && break; sleep 0.1; done
     storage run --user postgres -v "$work/socket:/run/missing_photos" \
         -v "$PWD/test/docker_scan.sh:/scan.sh:ro" "$database" -- sh /scan.sh >"$work/answer"
-    kill %1 2>/dev/null || true
+    # Not the job: that is a shell, and what it started would go on.
+    kill "$(cat "$work/socket/pid")"
     wait || true
     cat "$work/answer"
     [ "$(tail -n 1 "$work/answer")" = '2|1|0' ]
