@@ -6,21 +6,18 @@
 use strict;
 use warnings;
 use MissingPhotos::Privileged;
-use File::Basename;
-use File::Copy qw(copy);
 use File::Find;
-use File::Path qw(make_path);
 use List::Util qw(first min);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use MissingPhotos::EveryLibrary;
 use MissingPhotos::Sample;
+use MissingPhotos::Stir;
 
 my $long = $ENV{MISSING_PHOTOS_LONG};
 my $seed = $ENV{MISSING_PHOTOS_SEED} // ($long ? time : 4711);
 my $rounds = $long ? 20 : 2;
-my $serial = 0;
 my ($library, $disk, %belongs);
 
 srand($seed);
@@ -37,7 +34,7 @@ for my $name (qw(librephotos_2026 standalone))
     $library->keep('start');
     for my $round (1 .. $rounds)
     {
-        stir();
+        stir($disk);
         if ($round % 2)
         {
             $library->sql('SELECT scan_missing(t.owner(2), force => true, relink => true)');
@@ -56,45 +53,6 @@ for my $name (qw(librephotos_2026 standalone))
 }
 $node->stop;
 done_testing();
-
-sub folders { return grep { -d } glob("$disk/*"); }
-sub files { return grep { -f } glob("$disk/*/*"); }
-sub some { my ($n, @of) = @_; return map { splice(@of, rand @of, 1) } 1 .. min($n, scalar @of); }
-sub new_name { return 'made' . ++$serial; }
-sub new_folder { my $folder = "$disk/" . new_name(); make_path($folder); return $folder; }
-sub move { my ($from, $to) = @_; rename($from, $to) or die "$from to $to: $!"; }
-sub copy_to { my ($from, $to) = @_; copy($from, $to) or die "$from to $to: $!"; }
-
-sub swap
-{
-    my ($one, $other) = @_;
-    move($one, "$one.aside");
-    move($other, $one);
-    move("$one.aside", $other);
-}
-
-# Folders first, so that the files of a renamed one meet those of others.
-sub stir
-{
-    my $elsewhere = new_folder();
-    move($_, "$disk/" . new_name()) for some(2, grep { $_ ne $elsewhere } folders());
-    my @files = some(120, files());
-    swap(splice(@files, 0, 2)) for 1 .. 20;
-    move($_, dirname($_) . '/' . new_name() . '.jpg') for splice(@files, 0, 20);
-    # A chain: the last one moves on, and each takes the place of the next.
-    my @chain = splice(@files, 0, 10);
-    move($chain[-1], "$chain[-1].on");
-    move($chain[$_], $chain[$_ + 1]) for reverse 0 .. $#chain - 1;
-    move($_, "$elsewhere/" . new_name() . '.jpg') for splice(@files, 0, 15);
-    copy_to($_, "$elsewhere/" . new_name() . '.jpg') for splice(@files, 0, 10);
-    for my $file (splice(@files, 0, 10))
-    {
-        copy_to($file, "$elsewhere/" . new_name() . '.jpg');
-        unlink($file) or die "$file: $!";
-    }
-    for my $file (splice(@files, 0, 10)) { unlink($file) or die "$file: $!"; }
-    for my $file (splice(@files, 0, 5)) { link($file, "$elsewhere/" . new_name() . '.jpg') or die $!; }
-}
 
 # Where each content lies: content => [paths as the library has them].
 sub contents

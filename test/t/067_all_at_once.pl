@@ -7,10 +7,6 @@
 use strict;
 use warnings;
 use MissingPhotos::Privileged;
-use File::Basename;
-use File::Copy qw(copy);
-use File::Path qw(make_path);
-use List::Util qw(min);
 use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -19,12 +15,12 @@ use Time::HiRes qw(sleep time);
 use MissingPhotos::Campaign;
 use MissingPhotos::EveryLibrary;
 use MissingPhotos::Sample;
+use MissingPhotos::Stir;
 use MissingPhotos::Watch ();
 
 my $long = $ENV{MISSING_PHOTOS_LONG};
 my $seed = $ENV{MISSING_PHOTOS_SEED} // ($long ? time : 4711);
 my $seconds = $long ? 90 : 6;
-my $serial = 0;
 
 # A photo that another session deletes is no error, nor that somebody else works for the owner.
 my $EXPECTED = qr/is being (scanned|worked)|another|already|photo "[^"]*" does not exist/i;
@@ -59,7 +55,7 @@ for my $name (qw(librephotos_2026 standalone))
                         WHERE root = '/data'") eq 't' }) or BAIL_OUT('not watching');
     my @sessions = map { session($_) } 1 .. 3;
     my $end = time + $seconds;
-    while (time < $end) { stir(); sleep rand 0.3; }
+    while (time < $end) { stir($disk); sleep rand 0.3; }
     waitpid($_, 0) for @sessions;
     is(-e $errors ? slurp_file($errors) : '', '', "$name: no session failed");
     $library->sql('SELECT missing_photos.stop_watching()');
@@ -130,43 +126,4 @@ sub delete_and_undo
     sleep rand 0.5;
     run("SELECT missing_photos.undo_delete(job_id) FROM missing_photos.archives
           WHERE job_id = '$job'") if defined $job;
-}
-
-sub folders { return grep { -d } glob("$disk/*"); }
-sub files { return grep { -f } glob("$disk/*/*"); }
-sub some { my ($n, @of) = @_; return map { splice(@of, rand @of, 1) } 1 .. min($n, scalar @of); }
-sub new_name { return 'made' . ++$serial; }
-sub new_folder { my $folder = "$disk/" . new_name(); make_path($folder); return $folder; }
-sub move { my ($from, $to) = @_; rename($from, $to) or die "$from to $to: $!"; }
-sub copy_to { my ($from, $to) = @_; copy($from, $to) or die "$from to $to: $!"; }
-
-sub swap
-{
-    my ($one, $other) = @_;
-    move($one, "$one.aside");
-    move($other, $one);
-    move("$one.aside", $other);
-}
-
-# Folders first, so that the files of a renamed one meet those of others.
-sub stir
-{
-    my $elsewhere = new_folder();
-    move($_, "$disk/" . new_name()) for some(2, grep { $_ ne $elsewhere } folders());
-    my @files = some(90, files());
-    swap(splice(@files, 0, 2)) for 1 .. 20;
-    move($_, dirname($_) . '/' . new_name() . '.jpg') for splice(@files, 0, 20);
-    # A chain: the last one moves on, and each takes the place of the next.
-    my @chain = splice(@files, 0, 10);
-    move($chain[-1], "$chain[-1].on");
-    move($chain[$_], $chain[$_ + 1]) for reverse 0 .. $#chain - 1;
-    move($_, "$elsewhere/" . new_name() . '.jpg') for splice(@files, 0, 15);
-    copy_to($_, "$elsewhere/" . new_name() . '.jpg') for splice(@files, 0, 10);
-    for my $file (splice(@files, 0, 10))
-    {
-        copy_to($file, "$elsewhere/" . new_name() . '.jpg');
-        unlink($file) or die "$file: $!";
-    }
-    for my $file (splice(@files, 0, 10)) { unlink($file) or die "$file: $!"; }
-    for my $file (splice(@files, 0, 5)) { link($file, "$elsewhere/" . new_name() . '.jpg') or die $!; }
 }
