@@ -90,6 +90,25 @@ run_command() {
 forget_files() { sync && { echo 3 >/proc/sys/vm/drop_caches; } 2>/dev/null; }
 can_forget() { [ -w /proc/sys/vm/drop_caches ] && forget_files; }
 
+# mount_slowly SOURCE MOUNTPOINT SOCKET CACHE_SECONDS: SOURCE once more, read-only, by a process that can
+# be told to take its time (test/fuse/faultfs.c); it goes to $mounted_by.
+mount_slowly() {
+    mkdir -p "$2"
+    build/faultfs mount "$@" >/dev/null 2>&1 &
+    # shellcheck disable=SC2034 -- for who mounts
+    mounted_by=$!
+    for _ in $(seq 100); do
+        if mountpoint -q "$2"; then return; fi
+        sleep 0.05
+    done
+    return 1
+}
+
+unmount_slowly() {
+    fusermount3 -u "$1" 2>/dev/null || fusermount3 -uz "$1" 2>/dev/null || true
+    wait "$2" 2>/dev/null || true
+}
+
 # turns FIRST LAST BEFORE NAME...: runs the functions time_NAME in turns, each after BEFORE; round 0
 # doesn't count.  Each leaves its milliseconds in $took.  The medians go to ms[NAME].
 declare -A ms times

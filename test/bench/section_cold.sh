@@ -13,7 +13,7 @@ time_scan() { ask "$SCAN" && check_scan "$FILES" 0; }
 # An image with the same tree as on this machine's disk.
 make_slow_disk() {
     [ ! -e "$data/image/disk" ] || return 0
-    mkdir -p "$data/image" "$data/slow" "$data/shown"
+    mkdir -p "$data/image" "$data/slow"
     truncate -s "$((FILES * 700 / 1048576 + 64))M" "$data/image/new"
     mkfs.ext4 -q -N $((FILES + FILES / PER_FOLDER + 1000)) "$data/image/new"
     mount -o loop "$data/image/new" "$data/slow"
@@ -24,12 +24,8 @@ make_slow_disk() {
 
 # Without direct I/O the loop device would read one block after the other.
 mount_slow_disk() {
-    build/faultfs mount "$data/image" "$data/shown" "$data/slow.socket" 60 2>/dev/null &
-    slow_pid=$!
-    for _ in $(seq 100); do
-        if mountpoint -q "$data/shown"; then break; fi
-        sleep 0.05
-    done
+    mount_slowly "$data/image" "$data/shown" "$data/slow.socket" 60 || return
+    slow_pid=$mounted_by
     slow_device=$(losetup --find --show --read-only --direct-io=on "$data/shown/disk") &&
         mount -o ro "$slow_device" "$data/slow"
 }
@@ -38,8 +34,7 @@ unmount_slow_disk() {
     [ -n "${slow_pid:-}" ] || return 0
     umount "$data/slow" || true
     [ -z "${slow_device:-}" ] || losetup --detach "$slow_device" || true
-    fusermount3 -u "$data/shown" 2>/dev/null || fusermount3 -uz "$data/shown" || true
-    wait "$slow_pid" 2>/dev/null || true
+    unmount_slowly "$data/shown" "$slow_pid"
     slow_pid=
 }
 

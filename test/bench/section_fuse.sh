@@ -3,21 +3,8 @@
 # doesn't, MISSING_PHOTOS_BFS may name a later one.  A bare walk with 64 threads (walk.c) tells what
 # the mount gives at best.
 
-mount_far() {
-    mkdir -p "$data/far"
-    build/faultfs mount "$data/tree_100000" "$data/far" "$data/far.socket" 0 2>/dev/null &
-    far_pid=$!
-    for _ in $(seq 100); do
-        if mountpoint -q "$data/far"; then break; fi
-        sleep 0.05
-    done
-    mountpoint -q "$data/far"
-}
-
 unmount_far() {
-    [ -n "${far_pid:-}" ] || return 0
-    fusermount3 -u "$data/far" 2>/dev/null || fusermount3 -uz "$data/far" 2>/dev/null || true
-    wait "$far_pid" 2>/dev/null || true
+    [ -z "${far_pid:-}" ] || unmount_slowly "$data/far" "$far_pid"
     far_pid=
 }
 
@@ -52,10 +39,11 @@ measure_far() {
 
 section_fuse() {
     make_tree "$data/tree_100000" 100000
-    if ! mount_far; then
+    if ! mount_slowly "$data/tree_100000" "$data/far" "$data/far.socket" 0; then
         printf '\nFar mounts: not measured, FUSE can not be mounted here.\n'
         return
     fi
+    far_pid=$mounted_by
     make_librephotos librephotos_far "$data/far" 100000
     open_session librephotos_far
     ask "$SCAN"
